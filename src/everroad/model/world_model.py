@@ -1,0 +1,158 @@
+"""Contract 4: ``WorldModel``, weights only: no clock, no memory.
+
+``encode`` and ``decode`` bring pictures to latents and back; ``prepare`` embeds a frame's conditions once; ``align`` moves the
+previous latent to the new ego pose; ``denoise`` is one call of the network. Axis letters as in the docs: b v z y x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from everroad.conditions.types import Conditions
+from everroad.diffusion.preconditioning import per_sample, precondition
+from everroad.model.alignment import flow_grid, warp
+from everroad.model.autoencoder import Autoencoder
+from everroad.model.config import ModelConfig
+from everroad.model.embedders import AnchorEmbedder, BoxEmbedder, LayoutEmbedder, MotionEmbedder, fourier
+from everroad.model.memory import MemoryRow
+from everroad.model.unet import UNet
+
+
+@dataclass(frozen=True)
+class Context:
+    """One frame's conditions, embedded: made once, read at every denoise step. Views are folded into the batch."""
+
+    layout: Float[Tensor, "bv c y x"]
+    tokens: Float[Tensor, "bv l d"]
+    token_mask: Bool[Tensor, "bv l"]
+    embedding: Float[Tensor, "bv e"]
+    grid: Float[Tensor, "bv h w 2"]
+    visible: Float[Tensor, "bv 1 y x"]
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The last finished frame: its latent as it was, and as seen from the new ego pose; ``sigma`` is the noise it carries."""
+
+    latent: Float[Tensor, "b v z y x"]
+    warped: Float[Tensor, "b v z y x"]
+    sigma: Float[Tensor, "b"]
+    present: Bool[Tensor, "b"]
+
+
+class WorldModel(nn.Module):
+    """The network of one ``ModelConfig``."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        z, unet = config.latent_channels, config.unet
+        width, embed = unet.widths[0], unet.embed_width
+        self.autoencoder = Autoencoder(config.autoencoder)
+        self.layout, self.boxes = LayoutEmbedder(config), BoxEmbedder(config)
+        self.anchor, self.motion = AnchorEmbedder(config), MotionEmbedder(config)
+        self.noise_levels = nn.Linear(2 * 32, embed)
+        self.embed = nn.Sequential(nn.SiLU(), nn.Linear(embed, embed), nn.SiLU())
+        self.absent_previous = nn.Parameter(torch.zeros(embed))
+        self.input_layout = nn.Conv2d(unet.condition_width + 1, width, 3, padding=1)
+        self.input = nn.Conv2d(3 * z, width, 3, padding=1)
+        self.unet = UNet(config)
+        self.output = nn.Conv2d(width, z, 3, padding=1)
+        self.carry = nn.Conv2d(2 * z, z, 1)
+        self.carry_gate = nn.Linear(embed, z)
+        for layer in (self.output, self.carry_gate):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def encode(self, images: Float[Tensor, "b v 3 h w"]) -> Float[Tensor, "b v z y x"]:
+        """Latents of pictures in [0, 1]."""
+        return self.autoencoder.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+
+    def decode(self, latents: Float[Tensor, "b v z y x"]) -> Float[Tensor, "b v 3 h w"]:
+        """Pictures in [0, 1]."""
+        return self.autoencoder.decode(latents.flatten(0, 1)).clamp(0, 1).unflatten(0, latents.shape[:2])
+
+    def prepare(self, conditions: Conditions, anchor: Float[Tensor, "b v z y x"] | None, anchor_present: Tensor | None = None) -> Context:
+        """Everything that depends on the frame and not on the denoise step. ``anchor_present`` (b,) drops single anchors."""
+        self._check(conditions)
+        b, views = conditions.map_image.shape[:2]
+        device = conditions.map_image.device
+        if anchor is None:
+            anchor = self._zeros(b, views, device)
+            anchor_present = torch.zeros(b, dtype=torch.bool, device=device)
+        if anchor_present is None:
+            anchor_present = torch.ones(b, dtype=torch.bool, device=device)
+        box_tokens, box_mask = self.boxes(conditions.boxes, conditions.present.boxes)
+        anchor_token = self.anchor(anchor.flatten(0, 1), anchor_present)
+        grid, seen = flow_grid(conditions)
+        visible = nn.functional.avg_pool2d(seen.float(), self.config.autoencoder.patch_px)
+        features = torch.cat([self.layout(conditions), visible], 1)
+        return Context(
+            layout=self.input_layout(features),
+            tokens=torch.cat([anchor_token, box_tokens.to(anchor_token.dtype)], 1),
+            token_mask=torch.cat([box_mask.new_ones(len(box_mask), 1), box_mask], 1),
+            embedding=self.motion(conditions).repeat_interleave(views, 0),
+            grid=grid,
+            visible=visible,
+        )
+
+    def align(
+        self, previous: Float[Tensor, "b v z y x"] | None, previous_sigma: Float[Tensor, "b"], context: Context, present: Tensor | None = None
+    ) -> Previous:
+        """The previous latent beside its motion-compensated self. ``present`` (b,) drops single ones; absent is zeros."""
+        b = len(previous_sigma)
+        if previous is None:
+            zeros = self._zeros(b, len(context.grid) // b, context.grid.device)
+            return Previous(zeros, zeros, torch.zeros_like(previous_sigma), torch.zeros(b, dtype=torch.bool, device=zeros.device))
+        if present is None:
+            present = torch.ones(b, dtype=torch.bool, device=previous.device)
+        code = self.autoencoder.code
+        warped = code.encode(warp(code.decode(previous.flatten(0, 1)), context.grid)).unflatten(0, previous.shape[:2])
+        keep = per_sample(present.to(previous.dtype), previous)
+        return Previous(previous * keep, warped * keep, previous_sigma, present)
+
+    def denoise(
+        self,
+        noisy: Float[Tensor, "b v z y x"],
+        sigma: Float[Tensor, "b"],
+        previous: Previous,
+        context: Context,
+        memory: MemoryRow | None,
+    ) -> tuple[Float[Tensor, "b v z y x"], tuple[Float[Tensor, "b v c r s"], ...]]:
+        """The denoised latent at noise level ``sigma`` (EDM, Karras et al. 2022, eq. 7) and the raw skip features."""
+        b, views = noisy.shape[:2]
+        c = precondition(sigma)
+        given = torch.cat([previous.latent, previous.warped], 2).flatten(0, 1)
+        given = given * per_sample((1 + previous.sigma.square()).rsqrt().repeat_interleave(views), given)
+        inner = torch.cat([(noisy * per_sample(c.inp, noisy)).flatten(0, 1), given], 1)
+        embedding = self._embedding(c.noise, previous, context)
+        h = self.input(inner) + context.layout
+        h, features = self.unet(h, embedding, context.tokens, context.token_mask, memory)
+        raw = self.output(h) + self.carry_gate(embedding)[:, :, None, None] * self.carry(given)
+        raw = raw.float().unflatten(0, (b, views))
+        denoised = per_sample(c.skip, noisy) * noisy + per_sample(c.out, noisy) * raw
+        return denoised, tuple(f.unflatten(0, (b, views)) for f in features)
+
+    def project_features(self, features: tuple[Float[Tensor, "b v c r s"], ...]) -> tuple[Float[Tensor, "b v m r s"], ...]:
+        """Keys and values of the features: what the projected memory stores (m = 2c)."""
+        return tuple(
+            block.project(f.flatten(0, 1)).unflatten(0, f.shape[:2]) for block, f in zip(self.unet.htft, features, strict=True)  # type: ignore[operator]
+        )
+
+    def _embedding(self, noise: Float[Tensor, "b"], previous: Previous, context: Context) -> Float[Tensor, "bv e"]:
+        views = len(context.embedding) // len(noise)
+        levels = torch.cat([fourier(noise, 32, lowest=0.03), fourier((previous.sigma + 1e-3).log() / 4, 32, lowest=0.03)], -1)
+        own = self.noise_levels(levels) + torch.where(previous.present[:, None], 0.0, self.absent_previous)
+        return self.embed(own.repeat_interleave(views, 0) + context.embedding)
+
+    def _zeros(self, b: int, views: int, device: torch.device) -> Tensor:
+        return torch.zeros(b, views, self.config.latent_channels, self.config.latent_rows, self.config.latent_columns, device=device)
+
+    def _check(self, conditions: Conditions) -> None:
+        want, got = (self.config.height_px, self.config.width_px), (conditions.height_px, conditions.width_px)
+        if want != got:
+            raise ValueError(f"conditions: expected {want[0]}x{want[1]} pixels for model '{self.config.name}', got {got[0]}x{got[1]}")

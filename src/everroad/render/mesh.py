@@ -1,0 +1,116 @@
+"""Polygons of one object: at most eight corners each, padded by repeating the last, counter-clockwise seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+CORNERS = 8
+
+Point = tuple[float, float, float]
+Colour = tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """``albedo`` is RGB 0 to 255, ``glow`` the share of it that shines by itself, ``two_sided`` is drawn from behind too.
+
+    ``part`` groups polygons into convex parts, whose bounds ``part_low``, ``part_high`` order them; inside a part polygons are
+    drawn as listed, so that lamps and windows follow the face they lie on. ``fine`` polygons are left out far away.
+    """
+
+    points_m: Float[ndarray, "n 8 3"]
+    albedo: Float[ndarray, "n 3"]
+    glow: Float[ndarray, "n"]
+    two_sided: Bool[ndarray, "n"]
+    fine: Bool[ndarray, "n"]
+    part: Int[ndarray, "n"]
+    part_low: Float[ndarray, "k 3"]
+    part_high: Float[ndarray, "k 3"]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One polygon of a mesh in the making."""
+
+    points_m: tuple[Point, ...]
+    albedo: Colour
+    glow: float = 0.0
+    two_sided: bool = False
+    fine: bool = False
+
+
+def pad(points: Sequence[Point]) -> list[Point]:
+    """The corners, the last repeated up to ``CORNERS``."""
+    return list(points) + [points[-1]] * (CORNERS - len(points))
+
+
+def make_mesh(parts: Sequence[Sequence[Face]]) -> Mesh:
+    """A mesh of convex parts."""
+    faces = [face for part in parts for face in part]
+    points = np.array([pad(face.points_m) for face in faces], dtype=np.float64)
+    part = np.concatenate([np.full(len(p), i) for i, p in enumerate(parts)]).astype(np.int64)
+    bounds = [points[part == i].reshape(-1, 3) for i in range(len(parts))]
+    return Mesh(
+        points_m=points,
+        albedo=np.array([face.albedo for face in faces], dtype=np.float64),
+        glow=np.array([face.glow for face in faces], dtype=np.float64),
+        two_sided=np.array([face.two_sided for face in faces], dtype=bool),
+        fine=np.array([face.fine for face in faces], dtype=bool),
+        part=part,
+        part_low=np.stack([b.min(axis=0) for b in bounds]),
+        part_high=np.stack([b.max(axis=0) for b in bounds]),
+    )
+
+
+def box(low: Point, high: Point, albedo: Colour, *, inset: Point = (0, 0, 0), shift_x: float = 0, bottom: bool = False) -> list[Face]:
+    """Faces front (+x), back, left (+y), right, top of a box; the top is narrower by ``inset`` and moved by ``shift_x``."""
+    (x0, y0, z0), (x1, y1, z1) = low, high
+    ix, iy, _ = inset
+    a, b, c, d = (x1, y1, z0), (x1, y0, z0), (x0, y0, z0), (x0, y1, z0)
+    e, f = (x1 - ix + shift_x, y1 - iy, z1), (x1 - ix + shift_x, y0 + iy, z1)
+    g, h = (x0 + ix + shift_x, y0 + iy, z1), (x0 + ix + shift_x, y1 - iy, z1)
+    rings = [(f, b, a, e), (h, d, c, g), (e, a, d, h), (g, c, b, f), (e, h, g, f)]
+    if bottom:
+        rings.append((a, b, c, d))
+    return [Face(ring, albedo) for ring in rings]
+
+
+def on_face(face: Face, u0: float, v0: float, u1: float, v1: float, albedo: Colour, *, glow: float = 0, fine: bool = True) -> Face:
+    """A rectangle painted on a four-cornered face: u from its first corner to its last, v from its first to its second."""
+    p = np.array(face.points_m[:4])
+
+    def at(u: float, v: float) -> Point:
+        point = (1 - u) * ((1 - v) * p[0] + v * p[1]) + u * ((1 - v) * p[3] + v * p[2])
+        return (float(point[0]), float(point[1]), float(point[2]))
+
+    return Face((at(u0, v0), at(u0, v1), at(u1, v1), at(u1, v0)), albedo, glow, False, fine)
+
+
+def disc(centre: Point, radius: float, side: float, albedo: Colour, *, two_sided: bool = False, fine: bool = False) -> Face:
+    """An octagon in the xz plane, seen from +y (``side`` = 1) or -y (-1)."""
+    angles = -side * (np.arange(8) + 0.5) * np.pi / 4
+    ring = [
+        (centre[0] + radius * float(np.cos(angle)), centre[1], centre[2] + radius * float(np.sin(angle))) for angle in angles
+    ]
+    return Face(tuple(ring), albedo, 0.0, two_sided, fine)
+
+
+def normals_of(points_m: Float[ndarray, "n 8 3"]) -> Float[ndarray, "n 3"]:
+    """Outward normals, not of unit length (Newell's sum, exact for any planar polygon)."""
+    after = points_m[:, [1, 2, 3, 4, 5, 6, 7, 0]]
+    x, y, z = points_m[..., 0], points_m[..., 1], points_m[..., 2]
+    xa, ya, za = after[..., 0], after[..., 1], after[..., 2]
+    return np.stack(
+        [((y - ya) * (z + za)).sum(-1), ((z - za) * (x + xa)).sum(-1), ((x - xa) * (y + ya)).sum(-1)], axis=-1
+    )
+
+
+def unit_normals_of(points_m: Float[ndarray, "n 8 3"]) -> Float[ndarray, "n 3"]:
+    """Outward unit normals."""
+    normals = normals_of(points_m - points_m[:, :1])
+    return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)

@@ -1,0 +1,81 @@
+"""Bytes in and out of files, and what went wrong said in one line: shared by the readers and writers of this folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gzip
+import os
+import zlib
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+from pydantic import BaseModel, ValidationError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+# What the user can mend by naming another path; a full disk or a failing one is no bad input and stays an OSError.
+_BAD_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content, unpacked where the name ends in ``.gz``. Raises ``ValueError`` when it cannot be read."""
+    try:
+        packed = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ValueError(f"{path}: expected a readable file, got '{reason}'; check the path") from None
+    if path.suffix != ".gz":
+        return packed
+    try:
+        return gzip.decompress(packed)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: expected a whole gzip file, got '{error}'; make or copy the file again") from None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes beside the path and renames, so that nobody ever sees half a file; packed where the name ends in ``.gz``.
+
+    Raises ``ValueError`` for a path that cannot be written, ``OSError`` for a disk that is full or fails.
+    """
+    # No time stamp inside: the same scenario gives the same bytes.
+    data = gzip.compress(content, compresslevel=5, mtime=0) if path.suffix == ".gz" else content
+    beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        if error.errno in _BAD_PATH:
+            raise ValueError(f"{path}: expected a path that can be written, got '{error.strerror}'; name another") from None
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def parse_json(model: type[_Model], content: bytes, path: Path) -> _Model:
+    """The content as one checked model. Raises ``ValueError`` with the file, the first bad field and what it holds."""
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        raise ValueError(f"{path}: {describe(error)}") from None
+
+
+def describe(error: ValidationError) -> str:
+    """The first problem of a failed validation in one line; an unknown ``format_version`` comes before any other."""
+    problems = error.errors(include_url=False, include_context=False)
+    first = next((p for p in problems if p["loc"] == ("format_version",)), problems[0])
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    match first["type"]:
+        case "json_invalid":
+            return f"expected JSON, got {first['msg']}; mend or make the file again"
+        case "missing":
+            return f"{where}: expected this field, got nothing; add it"
+        case "extra_forbidden":
+            return f"{where}: expected only the fields of the schema, got one that it does not name; remove it"
+    got = repr(first["input"])
+    return f"{where or 'file'}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {got if len(got) <= 60 else got[:57] + '...'}"

@@ -1,0 +1,115 @@
+"""Where streets meet: the legs of every intersection and the roads between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from everroad.scenario.draws import uniform
+from everroad.scenario.streets import COLUMNS, ROWS, Grid, Street
+
+EAST, NORTH, WEST, SOUTH = range(4)  # legs of a crossing, counter-clockwise by the direction in which they leave it
+CROSSING_DEPTH_M = 3.2
+_CROSSING_AFTER_CORNER_M = 0.6
+_STOP_AFTER_CROSSING_M = 1.2
+
+
+@dataclass(frozen=True, eq=False)
+class Leg:
+    """One arm of an intersection. Distances are along the street from the crossing of the axes; ``outward`` is the sign of station
+    leaving the intersection. An arm that is not ``open`` does not exist as a road; its place is walled off by a kerb."""
+
+    node: int
+    side: int
+    street: Street
+    outward: int
+    node_station_m: float
+    open: bool
+    corner_m: float  # where the rounded corner ends
+    cut_m: float  # where the stop line lies and the road proper begins
+    crosswalk: bool
+
+    def station(self, distance_m: float) -> float:
+        """Station along the street at a distance from the node."""
+        return self.node_station_m + self.outward * distance_m
+
+    @property
+    def crossing_m(self) -> tuple[float, float]:
+        """Near and far edge of the pedestrian crossing, as distances from the node."""
+        near = self.corner_m + _CROSSING_AFTER_CORNER_M
+        return near, near + CROSSING_DEPTH_M
+
+
+@dataclass(frozen=True, eq=False)
+class Road:
+    """The stretch of a street between two intersections, or from one out of town. Leaving along the axis it goes from leg
+    ``start`` to leg ``end``; ``None`` is the open end of a stub."""
+
+    street: Street
+    start_m: float
+    end_m: float
+    start: Leg | None
+    end: Leg | None
+
+    @property
+    def is_stub(self) -> bool:
+        return self.start is None or self.end is None
+
+
+@dataclass(frozen=True, eq=False)
+class Roads:
+    """Legs by node (node = column * ROWS + row; four each, in the order east, north, west, south), roads, signalised nodes."""
+
+    legs: tuple[tuple[Leg, Leg, Leg, Leg], ...]
+    roads: tuple[Road, ...]
+    signalised: tuple[bool, ...]
+
+
+def _legs_of(grid: Grid, seed: int, i: int, j: int) -> tuple[Leg, Leg, Leg, Leg]:
+    column, row = grid.columns[i], grid.rows[j]
+    node = i * ROWS + j
+    row_station, column_station = float(row.node_station_m[i]), float(column.node_station_m[j])
+    angle = column.yaw_at(column_station) - row.yaw_at(row_station)
+    radius = max(column.profile.corner_radius_m, row.profile.corner_radius_m)
+
+    def leg(side: int) -> Leg:
+        along_row = side in (EAST, WEST)
+        street, other = (row, column) if along_row else (column, row)
+        outward = 1 if side in (EAST, NORTH) else -1
+        k = (i if along_row else j) + (1 if outward > 0 else 0)
+        is_open = bool(grid.open_rows[j, k] if along_row else grid.open_columns[i, k])
+        reach = (other.profile.kerb_m + street.profile.kerb_m * abs(np.cos(angle))) / abs(np.sin(angle))
+        corner = reach + radius
+        return Leg(
+            node=node, side=side, street=street, outward=outward,
+            node_station_m=row_station if along_row else column_station, open=is_open, corner_m=corner,
+            cut_m=corner + _CROSSING_AFTER_CORNER_M + CROSSING_DEPTH_M + _STOP_AFTER_CROSSING_M,
+            crosswalk=is_open and uniform(seed, "crosswalk", node, side) < 0.85,
+        )  # fmt: skip
+
+    return leg(EAST), leg(NORTH), leg(WEST), leg(SOUTH)
+
+
+def _roads_of(street: Street, is_open: np.ndarray, legs: list[tuple[Leg, Leg]]) -> list[Road]:
+    """``legs``: for each node along the street the leg that leaves backwards and the one that leaves forwards."""
+    out = []
+    for k in np.flatnonzero(is_open).tolist():
+        start = legs[k - 1][1] if k > 0 else None
+        end = legs[k][0] if k < len(legs) else None
+        start_m = start.station(start.cut_m) if start else 0.0
+        end_m = end.station(end.cut_m) if end else street.length_m
+        out.append(Road(street, start_m, end_m, start, end))
+    return out
+
+
+def cut_roads(grid: Grid, seed: int) -> Roads:
+    """Intersections and the roads between them, a function of the grid and the seed."""
+    legs = tuple(_legs_of(grid, seed, i, j) for i in range(COLUMNS) for j in range(ROWS))
+    roads: list[Road] = []
+    for i, column in enumerate(grid.columns):
+        roads += _roads_of(column, grid.open_columns[i], [(legs[i * ROWS + j][SOUTH], legs[i * ROWS + j][NORTH]) for j in range(ROWS)])
+    for j, row in enumerate(grid.rows):
+        roads += _roads_of(row, grid.open_rows[j], [(legs[i * ROWS + j][WEST], legs[i * ROWS + j][EAST]) for i in range(COLUMNS)])
+    signalised = tuple(uniform(seed, "signals", node) < 0.45 for node in range(len(legs)))
+    return Roads(legs, tuple(roads), signalised)

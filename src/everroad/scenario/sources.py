@@ -1,0 +1,68 @@
+"""Where scenarios come from: one function that recognises the source, and one that converts it to a scenario file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from everroad.scenario.argoverse2 import is_argoverse2, read_argoverse2
+from everroad.scenario.resample import resample
+from everroad.scenario.rigs import with_rig
+from everroad.scenario.storage import load_scenario, save_scenario
+from everroad.scenario.types import Scenario
+
+RECOGNISED = "a scenario file (.json or .json.gz) or the folder of an Argoverse 2 log"
+DEFAULT_LOG_RATE_HZ = 12.0
+
+
+def read_scenario(
+    path: str | Path, *, rig: str | None = None, without_map: bool = False, frame_rate_hz: float | None = None
+) -> Scenario:
+    """A scenario from whatever ``path`` holds.
+
+    Args:
+        path: a scenario file or the folder of an Argoverse 2 log.
+        rig: a named rig (``rigs.RIGS``) instead of the source's cameras.
+        without_map: leave map and ground height out; the way to read a log that has none.
+        frame_rate_hz: wanted frame rate. ``None``: a file keeps its own, a log comes at ``DEFAULT_LOG_RATE_HZ``.
+
+    Raises ``ValueError`` for a source that is not recognised, or that its reader refuses.
+    """
+    path = Path(path)
+    if path.is_dir() and is_argoverse2(path):
+        rate_hz = DEFAULT_LOG_RATE_HZ if frame_rate_hz is None else frame_rate_hz
+        return read_argoverse2(path, rig=rig, without_map=without_map, frame_rate_hz=rate_hz)
+    if path.is_dir() or not path.name.endswith((".json", ".json.gz")):
+        got = "a folder with neither poses nor annotations" if path.is_dir() else f"'{path.name}'"
+        raise ValueError(f"{path}: expected {RECOGNISED}, got {got}")
+    scenario = load_scenario(path)
+    if without_map:
+        scenario = replace(scenario, map=None, ground=None)
+    if rig is not None:
+        scenario = with_rig(scenario, rig)
+    return scenario if frame_rate_hz is None else resample(scenario, frame_rate_hz)
+
+
+def convert_scenario(
+    path: str | Path,
+    out: str | Path,
+    *,
+    rig: str | None = None,
+    without_map: bool = False,
+    frame_rate_hz: float | None = None,
+) -> Scenario:
+    """Reads like ``read_scenario``, writes a scenario file to ``out`` and returns what it wrote.
+
+    Paths of recorded images are kept pointing at the same pictures. Raises ``ValueError`` for refused input or an ``out`` that
+    cannot be written or is no ``.json`` or ``.json.gz``; then nothing is made.
+    """
+    path, out = Path(path), Path(out)
+    if not out.name.endswith((".json", ".json.gz")):
+        raise ValueError(f"{out}: expected a file name that ends in .json or .json.gz, got '{out.name}'")
+    scenario = read_scenario(path, rig=rig, without_map=without_map, frame_rate_hz=frame_rate_hz)
+    moved = Path(os.path.relpath(path.parent, out.parent))
+    images = {camera: tuple(str(moved / p) if p else "" for p in paths) for camera, paths in scenario.images.items()}
+    scenario = replace(scenario, images=images)
+    save_scenario(scenario, out)
+    return scenario

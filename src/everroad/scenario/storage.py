@@ -1,0 +1,159 @@
+"""Scenarios as files: one versioned JSON file, packed with gzip when its name ends in ``.gz``.
+
+The round trip is exact: every number comes back bit for bit (as float64, whatever width it had), and what is absent stays
+apart from what is empty. Only what lies outside an actor's first and last sight is not kept: there the nearest pose, no velocity
+and no attribute come back, and never count, since ``valid`` is false.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from everroad.scenario.files import parse_json, read_bytes, write_atomically
+from everroad.scenario.schema import FORMAT_VERSION, ActorFile, PosesFile, ScenarioFile
+from everroad.scenario.storage_map import ground_from_file, ground_to_json, map_from_file, map_to_json, points_from_file
+from everroad.scenario.types import Actor, Camera, Poses, Scenario, Signal
+
+
+def save_scenario(scenario: Scenario, path: str | Path) -> None:
+    """Writes the scenario, whole or not at all.
+
+    Raises ``ValueError`` for a path that cannot be written, ``OSError`` for a full disk.
+    """
+    try:
+        text = json.dumps(_to_json(scenario), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected finite numbers in the scenario, got {error}") from None
+    write_atomically(Path(path), text.encode() + b"\n")
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """Reads a scenario file. Raises ``ValueError`` in one line that names the file and the field."""
+    path = Path(path)
+    stored = parse_json(ScenarioFile, read_bytes(path), path)
+    try:
+        return _from_file(stored)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _to_json(scenario: Scenario) -> dict[str, Any]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": scenario.name,
+        "source": scenario.source,
+        "start_stamp_ns": int(scenario.start_stamp_ns),
+        "time_s": scenario.time_s.tolist(),
+        "world_from_ego": _poses_to_json(scenario.world_from_ego),
+        "cameras": [
+            {
+                "name": camera.name,
+                "width_px": int(camera.width_px),
+                "height_px": int(camera.height_px),
+                "intrinsics": camera.intrinsics.tolist(),
+                "ego_from_camera": camera.ego_from_camera.tolist(),
+                "distortion": None if camera.distortion is None else [float(k) for k in camera.distortion],
+            }
+            for camera in scenario.cameras
+        ],
+        "map": None if scenario.map is None else map_to_json(scenario.map),
+        "ground": None if scenario.ground is None else ground_to_json(scenario.ground),
+        "actors": [_actor_to_json(actor) for actor in scenario.actors],
+        "signals": [
+            {"signal_id": s.signal_id, "position_m": s.position_m.tolist(), "lane_id": s.lane_id, "states": list(s.states)}
+            for s in scenario.signals
+        ],
+        "weather": scenario.weather,
+        "time_of_day": scenario.time_of_day,
+        "appearance_seed": int(scenario.appearance_seed),
+        "images": {camera: list(paths) for camera, paths in scenario.images.items()},
+    }
+
+
+def _from_file(stored: ScenarioFile) -> Scenario:
+    frames = len(stored.time_s)
+    return Scenario(
+        name=stored.name,
+        time_s=np.array(stored.time_s, dtype=np.float64),
+        world_from_ego=_labelled("world_from_ego", stored.world_from_ego),
+        cameras=tuple(
+            Camera(
+                name=camera.name,
+                width_px=camera.width_px,
+                height_px=camera.height_px,
+                intrinsics=np.array(camera.intrinsics, dtype=np.float64),
+                ego_from_camera=np.array(camera.ego_from_camera, dtype=np.float64),
+                distortion=None if camera.distortion is None else tuple(camera.distortion),
+            )
+            for camera in stored.cameras
+        ),
+        map=None if stored.map is None else map_from_file(stored.map),
+        ground=None if stored.ground is None else ground_from_file(stored.ground),
+        actors=tuple(_actor_from_file(actor, frames) for actor in stored.actors),
+        signals=tuple(
+            Signal(s.signal_id, np.array(s.position_m, dtype=np.float64), s.lane_id, tuple(s.states)) for s in stored.signals
+        ),
+        weather=stored.weather,
+        time_of_day=stored.time_of_day,
+        appearance_seed=stored.appearance_seed,
+        start_stamp_ns=stored.start_stamp_ns,
+        source=stored.source,
+        images={camera: tuple(paths) for camera, paths in stored.images.items()},
+    )
+
+
+def _poses_to_json(poses: Poses) -> dict[str, Any]:
+    return {"translation_m": poses.translation_m.tolist(), "rotation_wxyz": poses.rotation_wxyz.tolist()}
+
+
+def _labelled(where: str, stored: PosesFile) -> Poses:
+    try:
+        return Poses(points_from_file(stored.translation_m), points_from_file(stored.rotation_wxyz, 4))
+    except ValueError as error:
+        raise ValueError(f"{where}.{error}") from None
+
+
+def _actor_to_json(actor: Actor) -> dict[str, Any]:
+    seen = np.flatnonzero(actor.valid)
+    span = slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0)
+    poses = Poses(actor.poses.translation_m[span], actor.poses.rotation_wxyz[span])
+    return {
+        "track_id": actor.track_id,
+        "category": actor.category,
+        "source_category": actor.source_category,
+        "size_lwh_m": actor.size_lwh_m.tolist(),
+        "first_frame": span.start,
+        "poses": _poses_to_json(poses),
+        "valid": None if actor.valid[span].all() else actor.valid[span].tolist(),
+        "velocity_mps": None if actor.velocity_mps is None else actor.velocity_mps[span].tolist(),
+        "attributes": None if actor.attributes is None else list(actor.attributes[span]),
+    }
+
+
+def _actor_from_file(stored: ActorFile, frames: int) -> Actor:
+    name, first = f"actor {stored.track_id}", stored.first_frame
+    span = _labelled(f"{name} poses", stored.poses)
+    seen = len(span)
+    if first + seen > frames:
+        raise ValueError(f"{name}: expected at most {frames} frames, got first_frame {first} and {seen} poses; shorten it")
+    for field, values in (("valid", stored.valid), ("velocity_mps", stored.velocity_mps), ("attributes", stored.attributes)):
+        if values is not None and len(values) != seen:
+            raise ValueError(f"{name} {field}: expected {seen} entries, one a pose, got {len(values)}")
+    pad = (first, frames - first - seen)
+    nowhere = Poses(np.zeros((frames, 3)), np.tile([1.0, 0.0, 0.0, 0.0], (frames, 1)))
+    return Actor(
+        track_id=stored.track_id,
+        category=stored.category,
+        size_lwh_m=np.array(stored.size_lwh_m, dtype=np.float64),
+        poses=Poses(*(np.pad(a, (pad, (0, 0)), mode="edge") for a in (span.translation_m, span.rotation_wxyz)))
+        if seen
+        else nowhere,
+        valid=np.pad(np.ones(seen, dtype=bool) if stored.valid is None else np.array(stored.valid, dtype=bool), pad),
+        velocity_mps=None if stored.velocity_mps is None else np.pad(points_from_file(stored.velocity_mps), (pad, (0, 0))),
+        source_category=stored.source_category,
+        attributes=None if stored.attributes is None else ("",) * pad[0] + tuple(stored.attributes) + ("",) * pad[1],
+    )

@@ -1,0 +1,393 @@
+"""Contract 1: ``Scenario``, what happens, as plain NumPy data that knows no data set.
+
+World frame: right-handed metres (float64), z up. Ego frame: x forward, y left, z up, origin on the ground under the rear axle.
+Camera frame: x right, y down, z forward; integer pixel coordinates at pixel centres. Quaternions: wxyz. Box size: length, width,
+height; box origin at the box centre, box x axis forward. Axis letters: ``f`` frames, ``p`` points of a polyline.
+
+Whatever is missing is absent (``None`` or an empty tuple), never zero, and that is legal. Every class validates itself and raises
+``ValueError`` saying what was expected and what came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
+
+from everroad import geometry
+
+Weather = Literal["clear", "overcast", "rain", "fog"]
+TimeOfDay = Literal["day", "dusk", "night"]
+MarkType = Literal["solid", "dashed", "double_solid", "double_dashed", "solid_dashed", "dashed_solid", "none", "unknown"]
+MarkColour = Literal["white", "yellow", "blue", "unknown"]
+SignalColour = Literal["red", "yellow", "green", "off", "unknown"]
+
+WEATHERS: tuple[str, ...] = get_args(Weather)
+TIMES_OF_DAY: tuple[str, ...] = get_args(TimeOfDay)
+
+# Full nuScenes category name → nuScenes detection class; categories that are not listed have none.
+DETECTION_CLASS_OF_CATEGORY: dict[str, str] = {
+    "vehicle.car": "car",
+    "vehicle.truck": "truck",
+    "vehicle.bus.bendy": "bus",
+    "vehicle.bus.rigid": "bus",
+    "vehicle.trailer": "trailer",
+    "vehicle.construction": "construction_vehicle",
+    "vehicle.motorcycle": "motorcycle",
+    "vehicle.bicycle": "bicycle",
+    "human.pedestrian.adult": "pedestrian",
+    "human.pedestrian.child": "pedestrian",
+    "human.pedestrian.construction_worker": "pedestrian",
+    "human.pedestrian.police_officer": "pedestrian",
+    "movable_object.trafficcone": "traffic_cone",
+    "movable_object.barrier": "barrier",
+}
+DETECTION_CLASSES: tuple[str, ...] = (
+    "car", "truck", "bus", "trailer", "construction_vehicle", "pedestrian", "motorcycle", "bicycle", "traffic_cone", "barrier",
+)  # fmt: skip
+# The rest of the nuScenes taxonomy, legal as ``category`` without a detection class.
+OTHER_CATEGORIES: tuple[str, ...] = (
+    "animal",
+    "human.pedestrian.personal_mobility",
+    "human.pedestrian.stroller",
+    "human.pedestrian.wheelchair",
+    "movable_object.debris",
+    "movable_object.pushable_pullable",
+    "static_object.bicycle_rack",
+    "vehicle.emergency.ambulance",
+    "vehicle.emergency.police",
+    "vehicle.ego",
+)
+CATEGORIES: tuple[str, ...] = (*DETECTION_CLASS_OF_CATEGORY, *OTHER_CATEGORIES)
+
+
+def _finite(name: str, array: ndarray) -> None:
+    if not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise ValueError(f"{name}: expected finite numbers, got {array[tuple(where)]} at index {where}; mend or drop that entry")
+
+
+def _shape(name: str, array: ndarray, want: tuple[int | None, ...]) -> None:
+    ok = array.ndim == len(want) and all(w is None or w == s for w, s in zip(want, array.shape, strict=True))
+    if not ok:
+        raise ValueError(f"{name}: expected shape {tuple('any' if w is None else w for w in want)}, got {array.shape}")
+
+
+def _unit_quaternions(name: str, array: ndarray) -> None:
+    norms = np.linalg.norm(array, axis=-1)
+    if len(norms) and np.abs(norms - 1).max() > 1e-3:
+        raise ValueError(f"{name}: expected unit wxyz quaternions, got norm {norms[np.abs(norms - 1).argmax()]:.4f}; normalise them")
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """Rigid poses ``dst_from_src``, one a frame."""
+
+    translation_m: Float[ndarray, "f 3"]
+    rotation_wxyz: Float[ndarray, "f 4"]
+
+    def __post_init__(self) -> None:
+        _shape("translation_m", self.translation_m, (None, 3))
+        _shape("rotation_wxyz", self.rotation_wxyz, (len(self.translation_m), 4))
+        _finite("translation_m", self.translation_m)
+        _finite("rotation_wxyz", self.rotation_wxyz)
+        _unit_quaternions("rotation_wxyz", self.rotation_wxyz)
+
+    def __len__(self) -> int:
+        return len(self.translation_m)
+
+    def matrix(self, index: int) -> Float[ndarray, "4 4"]:
+        """dst_from_src of one frame."""
+        return geometry.transform(geometry.rotation_from_quaternion(self.rotation_wxyz[index]), self.translation_m[index])
+
+    def matrices(self) -> Float[ndarray, "f 4 4"]:
+        """dst_from_src of every frame."""
+        return geometry.transform(geometry.rotation_from_quaternion(self.rotation_wxyz), self.translation_m)
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """One pinhole camera fixed to the ego car. ``distortion`` (k1, k2, k3) is recorded and never applied."""
+
+    name: str
+    width_px: int
+    height_px: int
+    intrinsics: Float[ndarray, "3 3"]
+    ego_from_camera: Float[ndarray, "4 4"]
+    distortion: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.width_px <= 0 or self.height_px <= 0:
+            raise ValueError(f"camera {self.name}: expected a positive size, got {self.width_px}x{self.height_px}")
+        _shape(f"camera {self.name} intrinsics", self.intrinsics, (3, 3))
+        _shape(f"camera {self.name} ego_from_camera", self.ego_from_camera, (4, 4))
+        _finite(f"camera {self.name} intrinsics", self.intrinsics)
+        _finite(f"camera {self.name} ego_from_camera", self.ego_from_camera)
+        if self.intrinsics[0, 0] <= 0 or self.intrinsics[1, 1] <= 0:
+            raise ValueError(f"camera {self.name}: expected positive focal lengths, got {self.intrinsics[0, 0]}, {self.intrinsics[1, 1]}")
+        rotation = self.ego_from_camera[:3, :3]
+        if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
+            raise ValueError(f"camera {self.name}: expected a rigid ego_from_camera, got a rotation part that is none")
+
+
+@dataclass(frozen=True, eq=False)
+class Divider:
+    """One painted (or virtual) line between lanes or beside the road."""
+
+    points_m: Float[ndarray, "p 3"]
+    mark: MarkType = "unknown"
+    colour: MarkColour = "unknown"
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """One polygon with holes; the exterior is not closed (the last point is not the first)."""
+
+    exterior_m: Float[ndarray, "p 3"]
+    holes_m: tuple[Float[ndarray, "p 3"], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One lane's centreline, in driving direction."""
+
+    lane_id: str
+    centerline_m: Float[ndarray, "p 3"]
+    width_m: float | None = None
+    successors: tuple[str, ...] = ()
+    left_neighbour: str | None = None
+    right_neighbour: str | None = None
+    speed_limit_mps: float | None = None
+    is_intersection: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class VectorMap:
+    """The map's layers, in the world frame. An empty tuple is a layer with nothing in it; ``None`` a layer nobody recorded."""
+
+    drivable_areas: tuple[Area, ...] | None = None
+    lane_dividers: tuple[Divider, ...] | None = None
+    road_dividers: tuple[Divider, ...] | None = None
+    ped_crossings: tuple[Area, ...] | None = None
+    stop_lines: tuple[Divider, ...] | None = None
+    walkways: tuple[Area, ...] | None = None
+    lanes: tuple[Lane, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for layer in fields(self):
+            for i, item in enumerate(getattr(self, layer.name) or ()):
+                least = 3 if isinstance(item, Area) else 2
+                rings = (item.exterior_m, *item.holes_m) if isinstance(item, Area) else (
+                    (item.centerline_m,) if isinstance(item, Lane) else (item.points_m,))  # fmt: skip
+                for ring in rings:
+                    name = f"map.{layer.name}[{i}]"
+                    _shape(name, ring, (None, 3))
+                    _finite(name, ring)
+                    if len(ring) < least:
+                        raise ValueError(f"{name}: expected at least {least} points, got {len(ring)}")
+
+
+@dataclass(frozen=True, eq=False)
+class GroundHeight:
+    """Ground height on a regular grid in the world frame; NaN where unknown. Cell (row, col) is centred at
+    ``origin_xy_m + resolution_m * (col, row)``."""
+
+    origin_xy_m: Float[ndarray, "2"]
+    resolution_m: float
+    height_m: Float[ndarray, "rows cols"]
+
+    def __post_init__(self) -> None:
+        _finite("ground.origin_xy_m", self.origin_xy_m)
+        if not self.resolution_m > 0:
+            raise ValueError(f"ground.resolution_m: expected a positive number, got {self.resolution_m}")
+
+    def at(self, points_xy_m: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
+        """Height of the nearest cell in metres; NaN where unknown or outside the grid."""
+        cell = np.rint((points_xy_m - self.origin_xy_m) / self.resolution_m).astype(np.int64)
+        rows, cols = self.height_m.shape
+        inside = (cell[:, 0] >= 0) & (cell[:, 0] < cols) & (cell[:, 1] >= 0) & (cell[:, 1] < rows)
+        out = np.full(len(points_xy_m), np.nan)
+        out[inside] = self.height_m[cell[inside, 1], cell[inside, 0]]
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Actor:
+    """One tracked object. ``category`` is a full nuScenes name or ``None``; ``source_category`` is what the source called it.
+
+    ``poses`` is world_from_actor at every frame; entries outside ``valid`` are never read. ``velocity_mps`` is in the world frame.
+    ``attributes`` has one nuScenes attribute name (or "") a frame.
+    """
+
+    track_id: str
+    category: str | None
+    size_lwh_m: Float[ndarray, "3"]
+    poses: Poses
+    valid: Bool[ndarray, "f"]
+    velocity_mps: Float[ndarray, "f 3"] | None = None
+    source_category: str | None = None
+    attributes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.poses)
+        name = f"actor {self.track_id}"
+        _shape(f"{name} size_lwh_m", self.size_lwh_m, (3,))
+        _finite(f"{name} size_lwh_m", self.size_lwh_m)
+        if (self.size_lwh_m <= 0).any():
+            raise ValueError(f"{name}: expected a positive length, width and height, got {self.size_lwh_m.tolist()}")
+        if self.category is not None and self.category not in CATEGORIES:
+            raise ValueError(f"{name}: expected a full nuScenes category or none, got '{self.category}'; put it into source_category")
+        _shape(f"{name} valid", self.valid, (n,))
+        if self.velocity_mps is not None:
+            _shape(f"{name} velocity_mps", self.velocity_mps, (n, 3))
+            _finite(f"{name} velocity_mps", self.velocity_mps)
+        if self.attributes is not None and len(self.attributes) != n:
+            raise ValueError(f"{name} attributes: expected {n} entries, one a frame, got {len(self.attributes)}")
+
+    @property
+    def detection_class(self) -> str | None:
+        """The nuScenes detection class, or ``None`` where the category has none."""
+        return DETECTION_CLASS_OF_CATEGORY.get(self.category or "")
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """A traffic signal for one lane: where it hangs and its state per frame."""
+
+    signal_id: str
+    position_m: Float[ndarray, "3"]
+    lane_id: str | None
+    states: tuple[SignalColour, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ActorState:
+    """One actor at one instant, world frame. ``acceleration_mps2`` is along the actor's heading, ``None`` where unknown."""
+
+    track_id: str
+    category: str | None
+    detection_class: str | None
+    size_lwh_m: Float[ndarray, "3"]
+    world_from_actor: Float[ndarray, "4 4"]
+    velocity_mps: Float[ndarray, "3"] | None
+    acceleration_mps2: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class SceneFrame:
+    """One instant of a scenario: what the painter, the conditions and the simulator work on."""
+
+    frame_index: int
+    time_s: float
+    world_from_ego: Float[ndarray, "4 4"]
+    cameras: tuple[Camera, ...]
+    map: VectorMap | None
+    ground: GroundHeight | None
+    actors: tuple[ActorState, ...]
+    weather: Weather | None
+    time_of_day: TimeOfDay | None
+    appearance_seed: int
+    signals: tuple[tuple[str, SignalColour], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """A driving scenario of ``f`` frames. Times start at 0 and increase; ``start_stamp_ns`` is the absolute time of frame 0.
+
+    ``images`` maps a camera name to one recorded image path a frame ("" where none), relative to the scenario file.
+    """
+
+    name: str
+    time_s: Float[ndarray, "f"]
+    world_from_ego: Poses
+    cameras: tuple[Camera, ...] = ()
+    map: VectorMap | None = None
+    ground: GroundHeight | None = None
+    actors: tuple[Actor, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    weather: Weather | None = None
+    time_of_day: TimeOfDay | None = None
+    appearance_seed: int = 0
+    start_stamp_ns: int = 0
+    source: str = "unknown"
+    images: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.time_s)
+        if n == 0:
+            raise ValueError("time_s: expected at least one frame, got none")
+        _finite("time_s", self.time_s)
+        if abs(self.time_s[0]) > 1e-9:
+            raise ValueError(f"time_s: expected to start at 0, got {self.time_s[0]}")
+        if n > 1 and (np.diff(self.time_s) <= 0).any():
+            i = int(np.argmax(np.diff(self.time_s) <= 0))
+            raise ValueError(f"time_s: expected increasing times, got {self.time_s[i]} then {self.time_s[i + 1]} at frame {i + 1}")
+        if len(self.world_from_ego) != n:
+            raise ValueError(f"world_from_ego: expected {n} poses, one a frame, got {len(self.world_from_ego)}")
+        for kind, names in (("actor", [a.track_id for a in self.actors]), ("camera", [c.name for c in self.cameras])):
+            seen: set[str] = set()
+            twice = [x for x in names if x in seen or seen.add(x)]
+            if twice:
+                raise ValueError(f"expected every {kind} name once, got '{twice[0]}' more than once")
+        for actor in self.actors:
+            if len(actor.poses) != n:
+                raise ValueError(f"actor {actor.track_id}: expected {n} poses, one a frame, got {len(actor.poses)}")
+        for signal in self.signals:
+            if len(signal.states) != n:
+                raise ValueError(f"signal {signal.signal_id}: expected {n} states, one a frame, got {len(signal.states)}")
+        if self.weather is not None and self.weather not in WEATHERS:
+            raise ValueError(f"weather: expected one of {', '.join(WEATHERS)} or none, got '{self.weather}'")
+        if self.time_of_day is not None and self.time_of_day not in TIMES_OF_DAY:
+            raise ValueError(f"time_of_day: expected one of {', '.join(TIMES_OF_DAY)} or none, got '{self.time_of_day}'")
+        for name, paths in self.images.items():
+            if len(paths) != n:
+                raise ValueError(f"images of {name}: expected {n} paths, one a frame, got {len(paths)}")
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Mean frame rate; 0 for a single frame."""
+        return float((len(self) - 1) / self.time_s[-1]) if len(self) > 1 else 0.0
+
+    def frame(self, index: int) -> SceneFrame:
+        """One instant. Raises ``IndexError`` outside 0 .. f-1."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"frame {index}: expected 0 to {len(self) - 1}")
+        return SceneFrame(
+            frame_index=index,
+            time_s=float(self.time_s[index]),
+            world_from_ego=self.world_from_ego.matrix(index),
+            cameras=self.cameras,
+            map=self.map,
+            ground=self.ground,
+            actors=tuple(self._actor_state(a, index) for a in self.actors if a.valid[index]),
+            weather=self.weather,
+            time_of_day=self.time_of_day,
+            appearance_seed=self.appearance_seed,
+            signals=tuple((s.signal_id, s.states[index]) for s in self.signals),
+        )
+
+    def _actor_state(self, actor: Actor, index: int) -> ActorState:
+        pose = actor.poses.matrix(index)
+        velocity = None if actor.velocity_mps is None else actor.velocity_mps[index]
+        return ActorState(
+            track_id=actor.track_id,
+            category=actor.category,
+            detection_class=actor.detection_class,
+            size_lwh_m=actor.size_lwh_m,
+            world_from_actor=pose,
+            velocity_mps=velocity,
+            acceleration_mps2=self._acceleration(actor, index, pose[:3, 0]),
+        )
+
+    def _acceleration(self, actor: Actor, index: int, heading: Float[ndarray, "3"]) -> float | None:
+        before = max(index - 2, 0)
+        if actor.velocity_mps is None or before == index or not actor.valid[before]:
+            return None
+        change = actor.velocity_mps[index] - actor.velocity_mps[before]
+        return float(change @ heading / (self.time_s[index] - self.time_s[before]))

@@ -1,0 +1,115 @@
+"""Where a run's inputs come from: conditions frame by frame, start image and reference pictures of a scenario's camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from torch import Tensor
+
+from everroad.conditions.build import build_conditions
+from everroad.conditions.rig import fit_camera, fit_image, front_camera
+from everroad.conditions.types import Conditions
+from everroad.media import read_image
+from everroad.model.config import ModelConfig
+from everroad.render.painter import Painter
+from everroad.scenario.resample import resample
+from everroad.scenario.types import Camera, Scenario
+
+Picture = UInt8[ndarray, "h w 3"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One camera of a scenario, brought to a model's frame rate and size.
+
+    ``camera`` is the fitted one. ``image_folder`` is what the scenario's image paths are relative to. ``resampled_from_hz`` is
+    the scenario's own frame rate where it was another.
+    """
+
+    scenario: Scenario
+    camera: Camera
+    vertical_anchor: float
+    image_folder: Path
+    resampled_from_hz: float | None
+
+    def conditions(self, frame_index: int) -> Conditions:
+        """What the model is told at a frame."""
+        previous = self.scenario.frame(frame_index - 1) if frame_index > 0 else None
+        return build_conditions(self.scenario.frame(frame_index), previous, [self.camera])
+
+    def recorded_path(self, frame_index: int) -> Path | None:
+        """The recorded image of a frame; ``None`` where there is none."""
+        paths = self.scenario.images.get(self.camera.name, ())
+        return self.image_folder / paths[frame_index] if paths and paths[frame_index] else None
+
+    def fitted(self, path: Path) -> Picture:
+        """A picture file at the model's size. Raises ``ValueError`` for an unreadable one."""
+        return fit_image(read_image(path), self.camera.height_px, self.camera.width_px, self.vertical_anchor)
+
+
+def make_source(
+    scenario: Scenario,
+    config: ModelConfig,
+    camera_name: str | None = None,
+    image_folder: Path | None = None,
+    vertical_anchor: float = 0.5,
+) -> Source:
+    """The source of a run; without a camera name, of the camera nearest to straight ahead.
+
+    Raises ``ValueError`` for a camera that the scenario lacks.
+    """
+    own_rate_hz = scenario.frame_rate_hz
+    resampled = resample(scenario, config.frame_rate_hz)
+    camera = fit_camera(_camera(scenario, camera_name), config.height_px, config.width_px, vertical_anchor)
+    changed = None if resampled is scenario else own_rate_hz
+    return Source(resampled, camera, vertical_anchor, Path() if image_folder is None else image_folder, changed)
+
+
+def start_image(source: Source, start: str, painted: Callable[[int], Picture]) -> tuple[str, Picture]:
+    """Where frame 0's picture came from, and the picture. ``start``: "recorded", "painter", or the path of a picture file.
+
+    Raises ``ValueError`` for a recorded image that is not there and a file that cannot be read.
+    """
+    if start == "painter":
+        return "painter", painted(0)
+    if start != "recorded":
+        return start, source.fitted(Path(start))
+    path = source.recorded_path(0)
+    if path is None:
+        name = source.camera.name
+        raise ValueError(f"start image: expected a recorded image of {name}, got a scenario without; use the painter's or a file")
+    return f"recorded: {path.name}", source.fitted(path)
+
+
+def painted_frames(source: Source) -> Callable[[int], Picture]:
+    """The painter's pictures by frame index; its scenery is derived at the first call."""
+    painters: list[Painter] = []
+
+    def paint(frame_index: int) -> Picture:
+        if not painters:
+            painters.append(Painter(source.scenario))
+        rgb = painters[0].paint(source.scenario.frame(frame_index), source.camera).rgb
+        assert rgb is not None
+        return rgb
+
+    return paint
+
+
+def to_images(picture: Picture, device: torch.device) -> Float[Tensor, "1 1 3 h w"]:
+    """One picture as the model's encoder takes it: [0, 1], one stream, one view."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None, None].to(device).float() / 255
+
+
+def _camera(scenario: Scenario, name: str | None) -> Camera:
+    if name is None:
+        return front_camera(scenario.cameras)
+    of_name = {camera.name: camera for camera in scenario.cameras}
+    if name not in of_name:
+        raise ValueError(f"camera: expected one of {', '.join(of_name) or 'none (the scenario has no cameras)'}, got '{name}'")
+    return of_name[name]
