@@ -5,21 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from everroad import __version__, cli
+from everroad import __version__, cli, console
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "EVERROAD_TRACEBACK"}
-
-
-def everroad(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from everroad.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=120, **options)  # type: ignore[call-overload]
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
@@ -109,7 +105,7 @@ def test_a_typo_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_every_error_has_its_status_and_one_line(error: BaseException, status: int, words: str) -> None:
-    got, text = cli.explain(error)
+    got, text = console.explain(error)
     assert got == status
     assert words in text
     assert "\n" not in text
@@ -118,7 +114,7 @@ def test_every_error_has_its_status_and_one_line(error: BaseException, status: i
 def test_notes_of_an_error_say_what_was_kept() -> None:
     error = KeyboardInterrupt()
     error.add_note("kept out/video.partial.mp4")
-    assert cli.explain(error)[1] == "interrupted; kept out/video.partial.mp4"
+    assert console.explain(error)[1] == "interrupted; kept out/video.partial.mp4"
 
 
 def test_no_traceback_unless_asked_for(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,3 +147,244 @@ def test_output_on_a_full_disk() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("everroad: No space left on device")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained town-nano; the command line does not care what the pictures look like."""
+    import torch
+
+    from everroad.model.checkpoint import save_world_model
+    from everroad.model.presets import get_preset
+    from everroad.model.world_model import WorldModel
+
+    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        save_world_model(WorldModel(get_preset("town-nano")), path, {"about": "untrained"}, dtype=torch.float32)
+    return path
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A town of 10 seconds, 120 frames."""
+    path = tmp_path_factory.mktemp("town") / "new folder" / "town.json"
+    assert cli.main(["scenario", "town", "--seed", "1000003", "--seconds", "10", "--out", str(path), "--quiet"]) == 0
+    return path
+
+
+def edited(town: Path, folder: Path, **changes: object) -> Path:
+    """A copy of the scenario file with other values at top level."""
+    path = folder / "edited.json"
+    path.write_text(json.dumps(json.loads(town.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+    return path
+
+
+def test_generate_makes_a_run_and_refuses_to_make_it_again(
+    town: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "runs" / "one"
+    arguments = ["generate", str(town), "--weights", str(weights), "--frames", "5", "--out", str(out), "--png"]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    for name in ("video.mp4", "panels.mp4", "sheet.png", "report.json", "frames"):
+        assert (out / name).exists()
+        assert str(out / name) in printed
+    assert len(list((out / "frames").iterdir())) == 5
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert (report["frames"], report["model"]["card"]["about"]) == (5, "untrained")
+    assert "--overwrite" in refused(capsys, *arguments)
+    assert cli.main([*arguments, "--overwrite", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_another_frame_rate_is_resampled_and_said(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow = tmp_path / "slow.json.gz"
+    assert cli.main(["scenario", "town", "--seed", "1000003", "--seconds", "2", "--frame-rate", "6", "--out", str(slow)]) == 0
+    assert cli.main(["generate", str(slow), "--weights", str(weights), "--frames", "2", "--out", str(tmp_path / "out")]) == 0
+    assert "resampled from 6 Hz to 12 Hz" in capsys.readouterr().out
+
+
+def test_bench_prints_one_json_object(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "stream", "--weights", str(weights), "--frames", "3", "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    wanted = {
+        "frames_per_second", "width_px", "height_px", "steps", "ms", "state_bytes", "rss_mb", "dtype", "threads", "preset",
+        "model_sha256", "hardware",
+    }  # fmt: skip
+    assert wanted <= measured.keys()
+    assert (measured["width_px"], measured["height_px"], measured["preset"]) == (112, 64, "town-nano")
+
+
+def test_show_films_a_scenario(town: Path, tmp_path: Path) -> None:
+    from everroad.media import read_video_frames
+
+    out = tmp_path / "show.mp4"
+    assert cli.main(["scenario", "show", str(town), "--out", str(out), "--quiet"]) == 0
+    assert sum(1 for _ in read_video_frames(out)) == 120
+
+
+def test_convert_reads_a_scenario_file(town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "log.json.gz"
+    assert cli.main(["scenario", "convert", str(town), "--frame-rate", "4", "--rig", "nuscenes-6", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "40 frames at 4 Hz" in printed
+    assert "CAM_BACK_LEFT" in printed
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format_version": 99}, "format_version"),
+        ({"time_s": [0.0, 0.5, 0.4]}, "increasing"),
+        ({"world_from_ego": {"translation_m": [[float("nan"), 0, 0]] * 120, "rotation_wxyz": [[1, 0, 0, 0]] * 120}}, "NaN"),
+        ({"actors": [{"track_id": "a", "category": None, "size_lwh_m": [4, -2, 1], "first_frame": 0,
+                      "poses": {"translation_m": [[0, 0, 0]], "rotation_wxyz": [[1, 0, 0, 0]]}}]}, "positive"),
+    ],
+)  # fmt: skip
+def test_refused_scenarios_make_nothing(
+    changes: dict[str, object], words: str, town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = edited(town, tmp_path, **changes)
+    line = refused(capsys, "generate", bad, "--out", tmp_path / "out")
+    assert words.lower() in line.lower()
+    refused(capsys, "scenario", "show", bad, "--out", tmp_path / "videos" / "show.mp4")
+    refused(capsys, "scenario", "convert", bad, "--out", tmp_path / "files" / "again.json")
+    assert [path.name for path in tmp_path.iterdir()] == [bad.name]
+
+
+def test_a_log_that_lacks_something_names_the_option(shared_data, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = shared_data("av2/3b3570b4-7b0b-3268-a571-b0889dbf40b6")
+    out = tmp_path / "log.json"
+    assert "--rig" in refused(capsys, "scenario", "convert", log, "--out", out)
+    assert list(tmp_path.iterdir()) == []
+    assert cli.main(["scenario", "convert", str(log), "--rig", "nuscenes-front", "--out", str(out), "--quiet"]) == 0
+    assert out.exists()
+
+
+def test_refused_model_files_make_nothing(
+    town: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = weights.read_bytes()
+    files = {"truncated": whole[: len(whole) // 2], "pickle": b"\x80\x04\x95", "empty": b"", "text": b"no weights"}
+    for name, content in files.items():
+        bad = tmp_path / f"{name}.safetensors"
+        bad.write_bytes(content)
+        line = refused(capsys, "generate", town, "--weights", bad, "--out", tmp_path / "out")
+        assert bad.name in line
+        refused(capsys, "bench", "stream", "--weights", bad)
+    refused(capsys, "generate", town, "--weights", tmp_path / "none.safetensors", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--camera", "CAM_NONE"],
+        ["--frames", "100000"],
+        ["--start", "none.png"],
+        ["--start", "recorded"],
+        ["--device", "tpu"],
+        ["--device", "cuda:99"],
+        ["--vertical-anchor", "7"],
+        ["--rig", "none"],
+        ["--preset", "none"],
+    ],
+)
+def test_refused_options_of_generate_make_nothing(
+    options: list[str], town: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = [] if "--preset" in options else ["--weights", weights]
+    refused(capsys, "generate", town, *model, "--out", tmp_path / "out", *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["generate", "show", "town"])
+def test_outputs_that_cannot_be_written_are_refused_before_any_work(
+    command: str, town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("in the way", encoding="utf-8")
+    # The superuser may write anywhere, so permissions alone would not show it.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    outs = [file, file / "inside", tmp_path / "new" / "deep"]
+    ending = {"generate": "", "show": ".mp4", "town": ".json"}[command]
+    for out in outs:
+        path = out.with_name(out.name + ending) if out != file or ending else out
+        arguments = {
+            "generate": ["generate", town, "--out", path],
+            "show": ["scenario", "show", town, "--out", path],
+            "town": ["scenario", "town", "--seed", "1", "--out", path],
+        }[command]
+        refused(capsys, *arguments)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_output_names_with_another_ending_or_of_a_folder(
+    town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ".json" in refused(capsys, "scenario", "town", "--seed", "1", "--out", tmp_path / "town.yaml")
+    assert ".mp4" in refused(capsys, "scenario", "show", town, "--out", tmp_path / "show.avi")
+    (tmp_path / "folder.json").mkdir()
+    assert "folder" in refused(capsys, "scenario", "town", "--seed", "1", "--out", tmp_path / "folder.json")
+
+
+def test_a_folder_made_for_an_output_goes_when_the_work_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(capsys, "scenario", "convert", tmp_path / "missing", "--out", tmp_path / "a" / "b" / "log.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_recipe_gets_the_list_and_makes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "town-stage1" in refused(capsys, "train", "town-stage")
+    assert "did you mean" in refused(capsys, "train", "town-stage1", "optimizer.learning_rate=1")
+    refused(capsys, "train", "town-stage1", "batch")
+    refused(capsys, "train", "town-stage1", "--device", "tpu")
+    assert list(tmp_path.iterdir()) == []
+
+
+def started(town: Path, weights: Path, out: Path, *, prefix: str = "") -> subprocess.Popen[str]:
+    code = "import sys; from everroad.cli import main; sys.exit(main())"
+    command = ["bash", "-c", f'{prefix} exec "$0" "$@"', sys.executable, "-c", code, "generate", town, "--weights", weights]
+    return subprocess.Popen(
+        [str(part) for part in [*command, "--out", out, "--quiet"]],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+    )  # fmt: skip
+
+
+def test_an_interrupt_keeps_the_partial_video_and_says_so(town: Path, weights: Path, tmp_path: Path) -> None:
+    from everroad.media import read_video_frames
+
+    out = tmp_path / "out"
+    run = started(town, weights, out)
+    partial = out / "video.partial.mp4"
+    deadline = time.monotonic() + 60
+    while not (partial.exists() and partial.stat().st_size > 2000) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130, err
+    assert err.startswith("everroad: interrupted; kept ")
+    assert str(partial) in err
+    assert err.count("\n") == 1
+    assert sum(1 for _ in read_video_frames(partial)) >= 1
+    assert not (out / "video.mp4").exists()
+    assert not (out / "report.json").exists()
+
+
+def test_a_disk_that_fills_keeps_the_partial_video_and_says_so(town: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    # Files of more than 8 KiB fail with EFBIG: the nearest thing to a full disk without a file system of one's own.
+    run = started(town, weights, out, prefix="ulimit -f 8;")
+    _, err = run.communicate(timeout=120)
+    assert run.returncode == 1, err
+    assert str(out / "video.partial.mp4") in err
+    assert err.count("\n") == 1
+    assert (out / "video.partial.mp4").exists()
+    assert not (out / "report.json").exists()

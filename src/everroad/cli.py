@@ -1,30 +1,22 @@
-"""The command line: parses, checks where the output goes, calls one function. The rest of the package is imported inside commands."""
+"""The command line: parses, then calls one function. Commands import the rest of the package themselves: help is quick."""
 
 from __future__ import annotations
 
-import errno
+import json
 import os
-import sys
-import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, CycloptsError, Parameter, validators
+from cyclopts import App, Parameter, validators
 
 from everroad import __version__
+from everroad.console import check_writable, exit_status, kept_is_said, output_file, progress_bar
 
-OK, FAILED, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
-DEMO_SEED = 1_000_003
-DEMO_FRAMES = 120
-# What a full or failing disk says; every other OSError is a path that the user can mend.
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-
+DEMO_SEED, DEMO_FRAMES, TOWN_RATE_HZ = 1_000_003, 120, 12.0
 AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
-Seconds = Annotated[float, Parameter(validator=validators.Number(gt=0, lte=86_400))]
 
 app = App(
     name="everroad",
@@ -34,10 +26,10 @@ app = App(
     result_action="return_value",
 )
 scenario_app = App(name="scenario", help="Author, convert and look at scenarios.")
-evaluate_app = App(name="evaluate", help="Measure a model.")
+evaluate_app = App(name="evaluate", help="Measure how good a model is.")
 bench_app = App(name="bench", help="Measure speed and memory.")
-for _sub in (scenario_app, evaluate_app, bench_app):
-    app.command(_sub)
+for _group in (scenario_app, evaluate_app, bench_app):
+    app.command(_group)
 
 
 @Parameter(name="*")
@@ -47,61 +39,262 @@ class Compute:
 
     device: str = "cpu"
     "cpu, cuda or cuda:N."
-    dtype: Literal["float32", "bfloat16"] | None = None
-    "What the networks compute in. Default: bfloat16 where the device has its instructions, else float32."
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    "What the networks compute in; bfloat16 is quicker only where the processor has its instructions."
     threads: AtLeastOne | None = None
-    "Threads of torch on the CPU. Default: torch's own choice."
+    "Threads of torch on the CPU; its own choice if not given."
+    quiet: bool = False
+    "Print nothing but errors."
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Model:
+    """Which weights."""
+
+    preset: str = "town"
+    "Packaged weights of this preset."
+    weights: Path | None = None
+    "A weights file (.safetensors) instead of packaged ones."
+
+
+COMPUTE, MODEL = Compute(), Model()
 
 
 @app.command
-def demo(*, out: Path = Path("out/demo"), quiet: bool = False, compute: Compute = Compute()) -> None:
-    """Generate 120 frames of an evaluation town; an earlier demo in the folder is replaced.
+def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
+    """Generate 120 frames of an evaluation town on a clear day. An earlier run in the folder is replaced.
 
     Parameters
     ----------
-    out: The run folder.
-    quiet: Print errors only.
+    out: Folder of the run.
     """
+    from everroad.stream.folder import check_folder
+
+    check_folder(out, overwrite=True)
+    from everroad.scenario.town import author_town
+    from everroad.stream.run import generate_run
+
+    world_model, card = _load(MODEL, compute)
+    town = author_town(DEMO_SEED, seconds=(DEMO_FRAMES + 1) / TOWN_RATE_HZ, frame_rate_hz=TOWN_RATE_HZ)
+    options = {"frames": DEMO_FRAMES, "device": compute.device, "dtype": compute.dtype, "overwrite": True}
+    with kept_is_said(out, "*.partial.mp4"), progress_bar("demo", compute.quiet) as progress:
+        report = generate_run(world_model, card, town, out, progress=progress, **options)
+    _say_run(report, out, compute.quiet)
+
+
+@scenario_app.command
+def town(
+    *, seed: NotNegative, out: Path, seconds: float = 20.0, frame_rate: float = TOWN_RATE_HZ, rig: str = "nuscenes-front",
+    quiet: bool = False,
+) -> None:  # fmt: skip
+    """Author a town with traffic, and an ego car that drives through it.
+
+    Parameters
+    ----------
+    seed: Which town; 1000000 and more are for evaluation, never for training.
+    out: Scenario file to write, .json or .json.gz.
+    seconds: Length of the drive.
+    frame_rate: Frames a second.
+    rig: Named camera rig: nuscenes-front or nuscenes-6.
+    quiet: Print nothing but errors.
+    """
+    with output_file(out, ".json", ".json.gz"):
+        from everroad.scenario.storage import save_scenario
+        from everroad.scenario.town import author_town
+
+        authored = author_town(seed, seconds=seconds, frame_rate_hz=frame_rate, rig=rig)
+        save_scenario(authored, out)
+    _say(f"{out}: {len(authored)} frames, {len(authored.actors)} actors, {authored.weather} {authored.time_of_day}", quiet)
+
+
+@scenario_app.command
+def convert(
+    source: Path, /, *, out: Path, rig: str | None = None, without_map: bool = False, frame_rate: float | None = None,
+    quiet: bool = False,
+) -> None:  # fmt: skip
+    """Convert a driving log (Argoverse 2) or another scenario file; the source is recognised.
+
+    Parameters
+    ----------
+    source: Folder of the log, or scenario file.
+    out: Scenario file to write, .json or .json.gz.
+    rig: Named camera rig instead of the source's own cameras: nuscenes-front or nuscenes-6.
+    without_map: Leave map and ground height out.
+    frame_rate: Frames a second; 12 for logs, a scenario file's own for those.
+    quiet: Print nothing but errors.
+    """
+    with output_file(out, ".json", ".json.gz"):
+        from everroad.scenario.sources import convert_scenario
+
+        made = convert_scenario(source, out, rig=rig, without_map=without_map, frame_rate_hz=frame_rate)
+    cameras = ", ".join(camera.name for camera in made.cameras)
+    _say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {len(made.actors)} actors, cameras {cameras}", quiet)
+
+
+@scenario_app.command
+def show(
+    scenario: Path, /, *, out: Path, camera: list[str] | None = None, rig: str | None = None, without_map: bool = False,
+    quiet: bool = False,
+) -> None:  # fmt: skip
+    """Film a scenario from above and as its cameras' conditions.
+
+    Parameters
+    ----------
+    scenario: Scenario file, or folder of a log.
+    out: Video to write, .mp4.
+    camera: Camera to show; may be repeated. Without it, the one nearest to straight ahead.
+    rig: Named camera rig instead of the scenario's own cameras.
+    without_map: Leave map and ground height out.
+    quiet: Print nothing but errors.
+    """
+    with output_file(out, ".mp4"), kept_is_said(out.parent, f"{out.stem}.partial.mp4"), progress_bar("show", quiet) as progress:
+        from everroad.scenario.sources import read_scenario
+
+        shown = read_scenario(scenario, rig=rig, without_map=without_map)
+        from everroad.conditions.show import show_scenario
+
+        show_scenario(shown, out, camera or (), progress=progress)
+    _say(f"{out}: {len(shown)} frames", quiet)
+
+
+@scenario_app.command
+def schema() -> None:
+    """Print the JSON Schema of scenario files."""
+    from everroad.scenario.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+@app.command
+def generate(
+    scenario: Path, /, *, out: Path, frames: AtLeastOne | None = None, seed: NotNegative = 0, camera: str | None = None,
+    start: str | None = None, steps: AtLeastOne | None = None, vertical_anchor: float = 0.5, rig: str | None = None,
+    without_map: bool = False, no_reference: bool = False, png: bool = False, overwrite: bool = False, model: Model = MODEL,
+    compute: Compute = COMPUTE,
+) -> None:  # fmt: skip
+    """Generate video of a scenario, which is resampled to the model's frame rate.
+
+    Parameters
+    ----------
+    scenario: Scenario file, or folder of a log.
+    out: Folder of the run.
+    frames: How many frames; to the scenario's end if not given.
+    seed: Which video of the scenario.
+    camera: Which camera; the one nearest to straight ahead if not given.
+    start: Start image: a picture file, "recorded", "painter", or "none" to make frame 0 from the conditions alone.
+    steps: Denoise steps a frame; the model's own if not given.
+    vertical_anchor: Where a taller picture is cropped: 0 keeps its top, 1 its bottom.
+    rig: Named camera rig instead of the scenario's own cameras.
+    without_map: Leave map and ground height out.
+    no_reference: Leave the recorded or painted frames out of the panels.
+    png: Write every frame to frames/ too.
+    overwrite: Replace an earlier run in the folder.
+    """
+    from everroad.stream.folder import check_folder
+
+    check_folder(out, overwrite)
+    from everroad.scenario.sources import read_scenario
+
+    read = read_scenario(scenario, rig=rig, without_map=without_map)
+    from everroad.stream.run import generate_run
+
+    world_model, card = _load(model, compute)
+    options: dict[str, Any] = {"frames": frames, "seed": seed, "camera": camera, "start": start, "steps": steps, "png": png}
+    options |= {"vertical_anchor": vertical_anchor, "reference": not no_reference, "overwrite": overwrite}
+    options |= {"image_folder": scenario.parent, "device": compute.device, "dtype": compute.dtype}
+    with kept_is_said(out, "*.partial.mp4"), progress_bar("generate", compute.quiet) as progress:
+        report = generate_run(world_model, card, read, out, progress=progress, **options)
+    _say_run(report, out, compute.quiet)
+
+
+@app.command
+def train(
+    recipe: str, /, *overrides: str, out: Path | None = None, minutes: float | None = None, compute: Compute = COMPUTE
+) -> None:
+    """Train a named recipe. The same command again resumes it from its last checkpoint.
+
+    Parameters
+    ----------
+    recipe: Name of the recipe; a wrong one gets the list.
+    overrides: Settings of the recipe as key=value, such as optimiser.learning_rate=1e-4.
+    out: Folder of the run; runs/RECIPE if not given.
+    minutes: Stop, saved, after this long.
+    """
+    import torch
+
+    from everroad.stream.hardware import usable_device
+    from everroad.training.engine import train as train_recipe
+    from everroad.training.overrides import apply_overrides
+    from everroad.training.recipes import get_recipe
+
+    chosen = apply_overrides(get_recipe(recipe), overrides)
+    run_dir = Path("runs") / chosen.name if out is None else out
+    check_writable(run_dir)
+    device = str(usable_device(compute.device))
+    seconds = None if minutes is None else 60 * minutes
+    options: dict[str, Any] = {"device": device, "dtype": getattr(torch, compute.dtype)}
+    options |= {"threads": compute.threads, "quiet": compute.quiet}
+    with kept_is_said(run_dir, "checkpoints/*"):
+        result = train_recipe(chosen, run_dir, max_seconds=seconds, **options)
+    _say(f"{run_dir}: {result.train_step} of {chosen.train_steps} train steps", compute.quiet)
+
+
+@bench_app.command
+def stream(
+    *, frames: AtLeastOne = 60, steps: AtLeastOne | None = None, memory_frames: AtLeastOne | None = None,
+    as_json: Annotated[bool, Parameter(name="--json")] = False, model: Model = MODEL, compute: Compute = COMPUTE,
+) -> None:  # fmt: skip
+    """Measure frames a second and milliseconds by stage of a stream, and the bytes it remembers.
+
+    Parameters
+    ----------
+    frames: How many frames are timed.
+    steps: Denoise steps a frame; the model's own if not given.
+    memory_frames: Stream this many frames more and say by how much the process grew after the hundredth.
+    as_json: Print one JSON object.
+    """
+    from everroad.stream.bench import bench_stream
+
+    world_model, card = _load(model, compute)
+    options: dict[str, Any] = {"frames": frames, "steps": steps, "rss_frames": memory_frames}
+    with progress_bar("bench", compute.quiet) as progress:
+        measured = bench_stream(world_model, card, device=compute.device, dtype=compute.dtype, progress=progress, **options)
+    print(json.dumps(measured) if as_json else "\n".join(_lines(measured)))
+
+
+def _load(model: Model, compute: Compute) -> tuple[Any, dict[str, Any]]:
+    import torch
+
+    from everroad.model.checkpoint import load_packaged, load_world_model
+
+    if compute.threads is not None:
+        torch.set_num_threads(compute.threads)
+    return load_packaged(model.preset) if model.weights is None else load_world_model(model.weights)
+
+
+def _lines(measured: dict[str, Any]) -> Iterator[str]:
+    for name, value in measured.items():
+        yield f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}"
+
+
+def _say(text: str, quiet: bool) -> None:
+    if not quiet:
+        print(text)
+
+
+def _say_run(report: dict[str, Any], out: Path, quiet: bool) -> None:
+    scenario = report["scenario"]
+    if scenario["resampled_from_hz"] is not None:
+        _say(f"resampled from {scenario['resampled_from_hz']:g} Hz to {scenario['frame_rate_hz']:g} Hz", quiet)
+    rate = report["frames_per_second"]
+    _say(f"{report['frames']} frames of {scenario['camera']}, {rate:g} frames/s without the encoder", quiet)
+    for name in sorted(path.name for path in out.iterdir()):
+        _say(str(out / name), quiet)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and answers its exit status. Everything that goes wrong is one line on stderr."""
-    # Idle OpenMP threads that spin steal the core from video encoder and viewer. Read once, when torch is imported.
+    """Runs one command and answers its exit status: 0, 1 disk full, 2 refused, 130 interrupted, 141 nobody reads the output."""
+    # Idle OpenMP threads that spin steal the core from painter and encoder. Read once, when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        app(arguments, exit_on_error=False, print_error=False)
-        sys.stdout.flush()
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else OK
-    except BrokenPipeError:
-        # Whoever read the output has gone; the interpreter would complain again while it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except (Exception, KeyboardInterrupt) as error:
-        if os.environ.get("EVERROAD_TRACEBACK") == "1":
-            traceback.print_exception(error)
-        status, text = explain(error)
-        print(f"everroad: {text}", file=sys.stderr)
-        return status
-    return OK
-
-
-def explain(error: BaseException) -> tuple[int, str]:
-    """Exit status and the one line for an error; its notes (what was kept) follow the text."""
-    match error:
-        case KeyboardInterrupt():
-            status, text = INTERRUPTED, "interrupted"
-        case Exception() if getattr(error, "errno", None) in DISK_ERRORS:
-            status, text = FAILED, f"{_named(error)}; make room and run it again"
-        case OSError():
-            status, text = REFUSED, _named(error)
-        case CycloptsError() | ValueError() | TypeError():
-            status, text = REFUSED, str(error)
-        case _:
-            status, text = FAILED, f"{type(error).__name__}: {error} (EVERROAD_TRACEBACK=1 shows where)"
-    return status, " ".join("; ".join([text, *getattr(error, "__notes__", [])]).split())
-
-
-def _named(error: BaseException) -> str:
-    name, reason = getattr(error, "filename", None), getattr(error, "strerror", None) or str(error)
-    return f"{name}: {reason}" if name else reason
+    return exit_status(lambda: app(arguments, exit_on_error=False, print_error=False))

@@ -56,7 +56,7 @@ def quaternion_from_yaw(yaw_rad: Float[ndarray, "*n"]) -> Float[ndarray, "*n 4"]
 
 def yaw_from_rotation(rotation: Float[ndarray, "*n 3 3"]) -> Float[ndarray, "*n"]:
     """Heading of the rotated x axis in the xy plane, in (-pi, pi]."""
-    return np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])
+    return np.asarray(np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0]))
 
 
 def transform(rotation: Float[ndarray, "*n 3 3"], translation: Float[ndarray, "*n 3"]) -> Float[ndarray, "*n 4 4"]:
@@ -88,7 +88,7 @@ def project(
     points_camera: Float[ndarray, "*n 3"], intrinsics: Float[ndarray, "3 3"]
 ) -> tuple[Float[ndarray, "*n 2"], Float[ndarray, "*n"]]:
     """Pinhole projection: pixel coordinates and depth (metres along z). Points with depth <= 0 give meaningless pixels."""
-    depth = points_camera[..., 2]
+    depth = np.asarray(points_camera[..., 2])
     safe = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
     uv = (points_camera[..., :2] / safe[..., None]) @ intrinsics[:2, :2].T + intrinsics[:2, 2]
     return uv, depth

@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 from numpy import ndarray
@@ -20,16 +21,16 @@ from numpy import ndarray
 CAPTION_HEIGHT_PX = 16
 _FONT_SCALE = 0.4
 _BACKGROUND, _INK = 24, 230
-# A fragment a second can be played as soon as it is written; without them an MP4 is unreadable until its index comes, at the end.
+# A fragment a second can be played as soon as it is written; a plain MP4 is unreadable until its index comes, at the end.
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 
 
 class VideoWriter:
     """H.264 video (yuv420p), played by any browser, that can be watched while it is written.
 
-    Frames go to ``<name>.partial.mp4`` beside ``path``, which gets its own name at ``close``. Used as a context manager, an error or
-    an interrupt inside of the block keeps the partial file, ended properly, and nothing gets the name. ``OSError`` (a full disk, a
-    folder that cannot be written) propagates with its ``errno``; ``ValueError`` for frames of odd or changing size.
+    Frames go to ``<name>.partial.mp4`` beside ``path``, which gets its own name at ``close``. Used as a context manager, an
+    error or an interrupt inside of the block keeps the partial file, ended properly, and nothing gets the name. ``OSError`` (a
+    full disk, no right to write) propagates with its ``errno``; ``ValueError`` for frames of odd or changing size.
     """
 
     def __init__(self, path: Path, frame_rate_hz: float, quality: int = 20) -> None:
@@ -48,7 +49,8 @@ class VideoWriter:
         """Appends one frame."""
         stream = self._open_stream(frame) if self._stream is None else self._stream
         if (stream.width, stream.height) != (frame.shape[1], frame.shape[0]):
-            raise ValueError(f"frame: expected {stream.width}x{stream.height} like the first, got {frame.shape[1]}x{frame.shape[0]}")
+            size = f"{frame.shape[1]}x{frame.shape[0]}"
+            raise ValueError(f"frame: expected {stream.width}x{stream.height} like the first, got {size}")
         self._mux(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"))
         self.frames_written += 1
 
@@ -69,7 +71,7 @@ class VideoWriter:
         """Ends the partial file as well as can be and leaves it under its partial name; removes it when it holds no frame."""
         if self._file.closed:
             return
-        with contextlib.suppress(OSError, av.FFmpegError):
+        with contextlib.suppress(OSError, FFmpegError):
             self._end()
         self._file.close()
         if self.frames_written == 0:
@@ -117,7 +119,7 @@ def read_video_frames(path: Path) -> Iterator[UInt8[ndarray, "h w 3"]]:
         with av.open(str(path)) as container:
             for frame in container.decode(video=0):
                 yield frame.to_ndarray(format="rgb24")
-    except (av.FFmpegError, OSError, IndexError) as error:
+    except (FFmpegError, OSError, IndexError) as error:
         raise ValueError(f"{path}: expected a readable video, got '{error}'") from error
 
 

@@ -91,10 +91,10 @@ def test_which_boxes_count(scene):
 def test_an_outline_past_the_corner_of_the_picture_does_not_count(scene):
     """A thin slanted pole: the rectangle around its picture overlaps the picture's upper left corner, the pole does not."""
     camera = scene.camera()
-    slant = geometry.rotation_from_quaternion(np.array([np.cos(np.pi / 8), np.sin(np.pi / 8), 0, 0]))
+    slant = geometry.rotation_from_quaternion(np.array([np.cos(np.pi / 8), -np.sin(np.pi / 8), 0, 0]))
     pole = scene.actor(0, 0, size=(0.1, 6.0, 0.1))
-    for y, expected in ((6.5, 0), (5.0, 1)):
-        placed = replace(pole, world_from_actor=geometry.transform(slant, np.array([10.0, y, scene.height_m + 3.5])))
+    for y, z, expected in ((5.1, 2.7, 1), (6.1, 3.7, 0)):
+        placed = replace(pole, world_from_actor=geometry.transform(slant, np.array([10.0, y, scene.height_m + z])))
         corners = geometry.box_corners(placed.size_lwh_m, geometry.invert(camera.ego_from_camera) @ placed.world_from_actor)
         pixels, _ = geometry.project(corners, camera.intrinsics)
         assert (pixels.max(axis=0) > 0).all()

@@ -8,7 +8,7 @@ from scipy.spatial import ConvexHull
 from shapely.geometry import Polygon, box
 
 from everroad import geometry
-from everroad.conditions.clipping import clip_rings, clip_segments, in_view, view_planes
+from everroad.conditions.clipping import clip_rings, clip_segments, in_view
 
 COORDINATE = st.floats(-20, 20, width=32)
 NEAR = np.array([[0.0, 0.0, 1.0, -0.5]])
@@ -36,8 +36,9 @@ def test_area_within_four_planes_is_that_of_the_intersection(cloud):
 
 def test_rings_outside_vanish_and_no_points_are_no_error():
     triangle = np.array([[0.0, 0, -1], [1, 0, -1], [0, 1, -1]])
-    clipped, ring = clip_rings(np.concatenate([triangle, triangle + [0, 0, 5]]), np.array([0, 0, 0, 1, 1, 1]), NEAR)
-    np.testing.assert_array_equal(clipped, triangle + [0, 0, 5])
+    ahead = triangle + np.array([0, 0, 5])
+    clipped, ring = clip_rings(np.concatenate([triangle, ahead]), np.array([0, 0, 0, 1, 1, 1]), NEAR)
+    np.testing.assert_array_equal(clipped, ahead)
     assert ring.tolist() == [1, 1, 1]
     assert len(clip_rings(np.zeros((0, 3)), np.zeros(0, dtype=np.int64), NEAR)[0]) == 0
 

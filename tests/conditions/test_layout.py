@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shapely.geometry import Polygon
 
 from everroad import geometry
 from everroad.conditions.layout import RANGE_M, map_image
@@ -35,7 +36,7 @@ def test_area_on_the_ground_by_hand(scene):
 
 
 @given(
-    x=st.floats(6, 60),
+    x=st.floats(9, 40),
     y=st.floats(-3, 3),
     z=st.floats(-0.5, 0.5),
     yaw_deg=st.floats(-10, 10),
@@ -44,12 +45,12 @@ def test_area_on_the_ground_by_hand(scene):
 def test_a_small_area_lies_where_opencv_projects_it(scene, x, y, z, yaw_deg, ego):
     camera = scene.camera(yaw_deg=yaw_deg)
     world_from_ego = scene.pose(*ego)
-    corners = geometry.apply(world_from_ego, scene.rectangle(x - 0.01 * x, x + 0.01 * x, y - 0.01 * x, y + 0.01 * x, z))
-    found = _coverage(map_image(scene.road(walkways=[corners + [0, 0, 1e-9]]), world_from_ego, camera), "walkway")
+    corners = geometry.apply(world_from_ego, scene.rectangle(0.85 * x, 1.15 * x, y - 0.03 * x, y + 0.03 * x, z))
+    found = _coverage(map_image(scene.road(walkways=[corners + np.array([0, 0, 1e-9])]), world_from_ego, camera), "walkway")
     camera_from_world = geometry.invert(world_from_ego @ camera.ego_from_camera)
     rotation, _ = cv2.Rodrigues(camera_from_world[:3, :3])
     pixels, _ = cv2.projectPoints(corners, rotation, camera_from_world[:3, 3], camera.intrinsics, None)
-    expected = pixels[:, 0].mean(axis=0)
+    expected = np.array(Polygon(pixels[:, 0]).centroid.coords[0])
     rows, columns = np.indices(found.shape)
     centre = np.array([(columns * found).sum(), (rows * found).sum()]) / found.sum()
     np.testing.assert_allclose(centre, expected, atol=0.5)
@@ -74,15 +75,14 @@ def test_an_area_around_the_car_fills_all_below_the_horizon(scene):
         assert (found[: int(edge) - 1] == 0).all()
 
 
-@given(depth=st.floats(4, 12), y=st.floats(-2, 2))
+@given(depth=st.floats(4.8, 12), y=st.floats(-2, 2))
 def test_a_line_is_as_wide_as_paint_on_the_ground(scene, depth, y):
     lines = scene.road(lane_dividers=[scene.line([-30, y, 0], [70, y, 0])])
     found = _coverage(map_image(lines, np.eye(4), scene.camera()), "divider_solid")
     row = round(63.5 + 200 * scene.height_m / depth)
-    if row > 126:
-        return
     width = 0.2 * (row - 63.5) / scene.height_m
-    assert found[row].sum() == pytest.approx(width, abs=0.8)
+    # OpenCV fills the outline's pixels, too: a quarter of a pixel all around, more along the row where the line runs aslant.
+    assert 0 <= found[row].sum() - width <= 1.5
     middle = (np.arange(224) * found[row]).sum() / found[row].sum()
     assert middle == pytest.approx(111.5 - y * (row - 63.5) / scene.height_m, abs=0.5)
 
@@ -119,7 +119,9 @@ def test_marks_choose_the_layer_of_lane_dividers(scene, mark, layers):
 
 def test_heights_are_relative_to_the_ego(scene):
     def at(map_z, ego_z):
-        areas = scene.road(drivable_areas=[scene.rectangle(5, 30, -3, 3, map_z)], stop_lines=[scene.line([9, -3, map_z], [9, 3, map_z])])
+        areas = scene.road(
+            drivable_areas=[scene.rectangle(5, 30, -3, 3, map_z)], stop_lines=[scene.line([9, -3, map_z], [9, 3, map_z])]
+        )
         return map_image(areas, scene.pose(z=ego_z), scene.camera())
 
     reference = at(0.0, 0.0)

@@ -47,7 +47,7 @@ def drive(frames: int = 7, rate_hz: float = 12.0, images: dict[str, tuple[str, .
         time_s=np.arange(frames) / rate_hz,
         world_from_ego=straight(frames, 0.8),
         cameras=(LEFT, CAMERA),
-        map=VectorMap(drivable_area=(road,)),
+        map=VectorMap(drivable_areas=(road,)),
         actors=(car,),
         weather="clear",
         time_of_day="day",

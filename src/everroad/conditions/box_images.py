@@ -1,8 +1,8 @@
 """The box image and the depth image: what of the boxes one camera sees, with the nearest surface in each pixel.
 
-A box is convex, and the inverse depth of a plane is an affine function of the pixel. So the inverse depth at which a pixel's ray
-enters a box is the least of those of the faces that look at the camera: exact, with at most three planes a box and no search.
-Both images are made at twice the size; the classes are averaged down (anti-aliasing), the depths are not mixed.
+A box is convex, and the inverse depth of a plane is an affine function of the pixel. So the inverse depth at which a pixel's
+ray enters a box is the least of those of the faces that look at the camera: exact, with at most three planes a box and no
+search. Both images are made at twice the size; the classes are averaged down (anti-aliasing), of the depths the nearest counts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SUBPIXEL_BITS = 4
 
 
 def box_images(boxes: SeenBoxes, camera: Camera) -> tuple[UInt8[ndarray, "6 h w"], UInt8[ndarray, "1 h w"]]:
-    """Coverage (0 to 255) of each of ``BOX_LAYERS`` and inverse depth (255 at 1 m or nearer, 255 / metres beyond, 0 for no box).
+    """Coverage (0 to 255) of each of ``BOX_LAYERS`` and inverse depth (255 at 1 m or nearer, 255 / metres beyond, 0: none).
 
     A pixel belongs to the box whose surface is nearest there. Depth is along the optical axis, to the surface in that pixel.
     The front face's channel holds ``FRONT_SEEN`` or ``FRONT_HIDDEN``.
@@ -53,8 +53,8 @@ def box_images(boxes: SeenBoxes, camera: Camera) -> tuple[UInt8[ndarray, "6 h w"
     faces = _facing_planes(boxes.corners_m, camera)
     for i in range(len(boxes)):
         hull = _to_canvas(boxes.hulls_px[i])
-        left, top = np.maximum(hull.min(axis=0) >> _SUBPIXEL_BITS, 0)
-        right, bottom = np.minimum((hull.max(axis=0) >> _SUBPIXEL_BITS) + 2, [width, height])
+        left, top = np.maximum(hull.min(axis=0) >> _SUBPIXEL_BITS, 0).tolist()
+        right, bottom = np.minimum((hull.max(axis=0) >> _SUBPIXEL_BITS) + 2, [width, height]).tolist()
         window = np.s_[top:bottom, left:right]
         offset = np.array([left, top]) << _SUBPIXEL_BITS
         inside = np.zeros((bottom - top, right - left), dtype=np.uint8)

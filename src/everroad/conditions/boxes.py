@@ -25,8 +25,8 @@ FRONT_FACE = (0, 1, 2, 3)
 class SeenBoxes:
     """Boxes with a part in the picture, nearest (by the distance of their centres) first. Camera frame, metres.
 
-    ``hulls_px`` are convex outlines of the part in front of the near plane; ``fronts_px`` the same part of the front face, without
-    points where there is none; ``front_faces_camera`` says that the camera is on the outer side of that face.
+    ``hulls_px`` are convex outlines of the part in front of the near plane; ``fronts_px`` the same part of the front face (no
+    points where there is none); ``front_faces_camera`` says that the camera is on the outer side of that face.
     """
 
     corners_m: Float[ndarray, "n 8 3"]

@@ -33,7 +33,7 @@ def in_view(
 ) -> Bool[ndarray, "n"]:
     """Which spheres may have a part on the inner side of every plane."""
     distances = centres_camera @ planes[:, :3].T + planes[:, 3]
-    return (distances >= -radii_m[:, None]).all(axis=1)
+    return np.all(distances >= -radii_m[:, None], axis=1)
 
 
 def clip_rings(
@@ -41,8 +41,8 @@ def clip_rings(
 ) -> tuple[Float[ndarray, "m 3"], Int[ndarray, "m"]]:
     """Closed polygons clipped to the inner side of the planes (Sutherland-Hodgman), all rings at once.
 
-    A ring's points are consecutive; a ring that is wholly outside has no points in the result. Where a concave ring falls apart,
-    its parts stay joined by edges of no width along the plane.
+    A ring's points are consecutive; a ring that is wholly outside has no points in the result. Where a concave ring falls
+    apart, its parts stay joined by edges of no width along the plane.
     """
     for plane in planes:
         distance = points_camera @ plane[:3] + plane[3]

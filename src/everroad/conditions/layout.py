@@ -28,8 +28,8 @@ _SUBPIXEL_BITS = 4
 def map_image(vector_map: VectorMap | None, world_from_ego: Float[ndarray, "4 4"], camera: Camera) -> UInt8[ndarray, "7 h w"]:
     """Coverage (0 to 255) of each of ``MAP_LAYERS``, ``height_px`` x ``width_px`` of the camera; zeros without a map.
 
-    Points keep their own height. A map without heights (every z is 0) is laid at the height of the ego's origin. Lines are as wide
-    as paint on the ground, at least one pixel; a dashed line is drawn unbroken, in the layer of dashed lines.
+    Points keep their own height. A map without heights (every z is 0) is laid at the height of the ego's origin. Lines are as
+    wide as paint on the ground, at least one pixel; a dashed line is drawn unbroken, in the layer of dashed lines.
     """
     image = np.zeros((len(MAP_LAYERS), camera.height_px, camera.width_px), dtype=np.uint8)
     if vector_map is None:

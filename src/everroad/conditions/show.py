@@ -42,7 +42,7 @@ _SUBPIXEL_BITS = 4
 def draw_birds_eye(
     frame: SceneFrame, height_px: int, width_px: int, ahead_m: float = 60.0, behind_m: float = 20.0
 ) -> UInt8[ndarray, "{height_px} {width_px} 3"]:
-    """The scene from above, ego heading up, ``ahead_m`` to ``behind_m`` from top to bottom; boxes have a mark to their front."""
+    """The scene from above, ego heading up, ``ahead_m`` at the top to ``behind_m`` at the bottom; boxes have a heading mark."""
     metres_per_px = (ahead_m + behind_m) / height_px
 
     def to_pixels(points_ego: Float[ndarray, "*n 3"]) -> Int[ndarray, "*n 2"]:
@@ -53,7 +53,8 @@ def draw_birds_eye(
     image = np.full((height_px, width_px, 3), _BACKGROUND, dtype=np.uint8)
     ego_from_world = geometry.invert(frame.world_from_ego)
     if frame.map is not None:
-        _draw_map(image, prepare_map(frame.map), ego_from_world, to_pixels, metres_per_px, ahead_m + behind_m + width_px * metres_per_px)
+        reach_m = max(ahead_m, behind_m) + width_px * metres_per_px
+        _draw_map(image, prepare_map(frame.map), ego_from_world, to_pixels, metres_per_px, reach_m)
     for actor in frame.actors:
         corners = geometry.box_corners(actor.size_lwh_m, ego_from_world @ actor.world_from_actor)
         colour = _COLOUR_OF_LAYER[BOX_LAYERS[LAYER_OF_CLASS[class_index(actor.detection_class)]]]
@@ -64,13 +65,13 @@ def draw_birds_eye(
 
 
 def draw_conditions(conditions: Conditions, row: int = 0, view: int = 0) -> UInt8[ndarray, "h w 3"]:
-    """Map and boxes of one sample and view in one picture; boxes are lighter the nearer they are, their front faces lightest."""
+    """Map and boxes of one sample and view in one picture; boxes are lighter the nearer they are, and so are their fronts."""
     picture = np.full((conditions.height_px, conditions.width_px, 3), _BACKGROUND, dtype=np.float32)
     for channel, layer in zip(conditions.map_image[row, view].numpy(), MAP_LAYERS, strict=True):
         _blend(picture, _COLOUR_OF_LAYER[layer], channel)
     boxes = dict(zip(BOX_LAYERS, conditions.box_image[row, view].numpy(), strict=True))
     # Depth runs from 255 at 1 m to 3 at 85 m; a root spreads that over the range of the eye.
-    light = 0.4 + 0.6 * np.sqrt(conditions.depth_image[row, view, 0].numpy() / 255.0)
+    light = 0.4 + 0.6 * np.sqrt(conditions.depth_image[row, view, 0].numpy() * np.float32(1 / 255))
     for layer in BOX_LAYERS[:-1]:
         _blend(picture, _COLOUR_OF_LAYER[layer], boxes[layer], light)
     # Hidden front faces are left out of this picture: only what is above their value shows.
@@ -92,13 +93,13 @@ def show_scenario(
     ``ValueError`` for a name that the rig lacks or a scenario without cameras.
     """
     cameras = [fit_camera(camera, height_px, width_px) for camera in _chosen(scenario, camera_names)]
-    captions = [f"{scenario.name}: bird's eye", *(camera.name for camera in cameras)]
     previous = None
     with VideoWriter(out_mp4, scenario.frame_rate_hz or 1.0) as video:
         for index in range(len(scenario)):
             frame = scenario.frame(index)
             conditions = build_conditions(frame, previous, cameras)
             views = [draw_conditions(conditions, view=view) for view in range(len(cameras))]
+            captions = [f"bird's eye, {frame.time_s:.2f} s", *(camera.name for camera in cameras)]
             video.write(panels([draw_birds_eye(frame, height_px, height_px), *views], captions))
             previous = frame
             if progress is not None:
@@ -163,7 +164,10 @@ def _blend(
     light: Float[ndarray, "h w"] | None = None,
 ) -> None:
     """Lays a colour, times ``light``, over ``picture`` where there is coverage."""
-    where = np.nonzero(coverage)
-    alpha = coverage[where][:, None] / np.float32(255)
-    paint = np.array(colour, dtype=np.float32) * (1 if light is None else light[where][:, None])
-    picture[where] += alpha * (paint - picture[where])
+    left, top, width, height = cv2.boundingRect(coverage)
+    window = np.s_[top : top + height, left : left + width]
+    alpha = coverage[window][..., None] * np.float32(1 / 255)
+    paint = np.array(colour, dtype=np.float32)
+    if light is not None:
+        paint = paint * light[window][..., None]
+    picture[window] += alpha * (paint - picture[window])

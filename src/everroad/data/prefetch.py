@@ -6,6 +6,7 @@ A block's content depends on (config, block index) alone, never on timing, the n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
@@ -81,7 +82,9 @@ class BlockPrefetcher:
     def _ask(self) -> None:
         while self._workers and self._asked <= self._next + self._ahead:
             for _, connection in self._workers:
-                connection.send(self._asked)
+                # A worker that is gone is noticed, and told of, where its answer is waited for.
+                with suppress(BrokenPipeError):
+                    connection.send(self._asked)
             self._asked += 1
 
     def _wait_for(self, block_index: int) -> None:

@@ -55,7 +55,12 @@ def _make_town(config: BlockConfig, cache_dir: Path, block_index: int, town_inde
         pass
     try:
         clips = render(town_specs(config, block_index, town_index), config.height_px, config.width_px)
+    except Exception:
+        return traceback.format_exc()
+    try:
         save_town(path, clips, tag)
+    except FileNotFoundError:
+        pass  # the cache may be deleted at any time; the trainer then makes this town itself
     except Exception:
         return traceback.format_exc()
     return ""

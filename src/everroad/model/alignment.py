@@ -43,8 +43,13 @@ def proxy_distance(conditions: Conditions, rays: Float[Tensor, "b v 3 r s"]) -> 
 def flow_grid(conditions: Conditions) -> tuple[Float[Tensor, "bv h w 2"], Bool[Tensor, "bv 1 h w"]]:
     """Sampling grid into the previous frame (``grid_sample``'s -1 .. 1, align_corners=False) and which pixels it shows.
 
-    Identity for samples whose ego motion or camera is absent.
+    Identity for samples whose ego motion or camera is absent. In fp32 whatever autocast says: bf16 would move pixels.
     """
+    with torch.autocast(conditions.intrinsics.device.type, enabled=False):
+        return _flow_grid(conditions)
+
+
+def _flow_grid(conditions: Conditions) -> tuple[Float[Tensor, "bv h w 2"], Bool[Tensor, "bv 1 h w"]]:
     rows, columns = conditions.height_px // COARSE_PX, conditions.width_px // COARSE_PX
     intrinsics = coarse_intrinsics(conditions.intrinsics, COARSE_PX)
     rays = camera_rays(intrinsics, conditions.ego_from_camera, rows, columns)

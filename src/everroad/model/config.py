@@ -12,7 +12,7 @@ from everroad.diffusion.sampler import SamplerConfig
 class UNetConfig:
     """Level widths from fine to coarse, residual blocks a level, levels with self- and cross-attention, embedding widths."""
 
-    widths: tuple[int, ...] = (64, 128, 192)
+    widths: tuple[int, ...] = (96, 128, 192)
     blocks: int = 2
     attention_levels: tuple[int, ...] = (1, 2)
     heads: int = 4
@@ -51,7 +51,7 @@ class AutoencoderConfig:
     """The patch code (closed form) and the widths of the learned part of its decoder."""
 
     patch_px: int = 8
-    channels: int = 32
+    channels: int = 48
     decoder_width: int = 128
     decoder_blocks: int = 2
     fine_width: int = 24

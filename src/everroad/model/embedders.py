@@ -69,7 +69,8 @@ class LayoutEmbedder(nn.Module):
     def _rays(self, conditions: Conditions) -> Tensor:
         p = self.patch
         coarse = coarse_intrinsics(conditions.intrinsics, p)
-        rays = camera_rays(coarse, conditions.ego_from_camera, conditions.height_px // p, conditions.width_px // p)
+        with torch.autocast(coarse.device.type, enabled=False):
+            rays = camera_rays(coarse, conditions.ego_from_camera, conditions.height_px // p, conditions.width_px // p)
         height = conditions.ego_from_camera[..., 2, 3][..., None, None, None].expand_as(rays[:, :, :1])
         return torch.cat([rays, height], dim=2).flatten(0, 1).float()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from everroad.model.config import ModelConfig
@@ -70,3 +70,10 @@ def write_memory(memory: Memory, entry: tuple[Float[Tensor, "b v k m y x"], ...]
     """A memory with ``entry`` as its newest frame and the oldest dropped. Entries are stored detached."""
     kept = tuple(site.detach() for site in entry)
     return Memory(memory.form, (kept, *memory.entries[:-1]))
+
+
+def read_memory_of_each(memory: Memory, k: Int[Tensor, "b"], ages: tuple[int, ...]) -> MemoryRow:
+    """Row ``k[i]`` for stream i: streams that stand at different denoise steps (stage 3's training)."""
+    streams = torch.arange(len(k), device=k.device)
+    sites = zip(*(memory.entries[age - 1] for age in ages), strict=True)
+    return MemoryRow(memory.form, tuple(torch.stack([site[streams, :, k] for site in of_ages], dim=2) for of_ages in sites))

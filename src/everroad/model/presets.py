@@ -12,7 +12,7 @@ PRESETS: dict[str, ModelConfig] = {
         name="town-nano",
         height_px=64,
         width_px=112,
-        autoencoder=AutoencoderConfig(decoder_width=64, decoder_blocks=1, fine_width=16),
+        autoencoder=AutoencoderConfig(channels=32, decoder_width=64, decoder_blocks=1, fine_width=16),
         unet=UNetConfig(widths=(64, 96), attention_levels=(1,), blocks=1, embed_width=128, token_width=64, condition_width=32),
     ),
     # The embedded default.

@@ -49,7 +49,7 @@ class Ground:
             rows = slice(first * lens.samples, last * lens.samples)
             if band.taps > 1:
                 flat = cv2.resize(flat, (flat.shape[1], rows.stop - rows.start), interpolation=cv2.INTER_AREA)
-            _overlay(canvas, flat, rows, lens.ground_mask(lens.samples))
+            _overlay(canvas, flat, rows, lens, lens.samples)
 
     def paint_semantics(self, semantic: UInt8[ndarray, "h w"], view: View) -> None:
         """Writes the ground's classes below the horizon, one sample a pixel."""
@@ -57,7 +57,7 @@ class Ground:
         for band, first, last in bands_of(lens):
             to_ground = view.ground_from_pixel @ _pixel_from_sample(first, 1, 1)
             flat = self._warp(band, view, first, last, to_ground, (lens.width_px, last - first), True)
-            _overlay(semantic, flat, slice(first, last), lens.ground_mask(1))
+            _overlay(semantic, flat, slice(first, last), lens, 1)
 
     def _warp(self, band: Band, view: View, first: int, last: int, to_ground: np.ndarray, size: tuple[int, int], ids: bool) -> np.ndarray:
         """``to_ground`` maps samples to the flat frame."""
@@ -90,11 +90,12 @@ def _pixel_from_sample(first_row: int, across: int, down: int) -> Float[ndarray,
     return np.array([[1 / across, 0, 0.5 / across - 0.5], [0, 1 / down, first_row + 0.5 / down - 0.5], [0, 0, 1.0]])
 
 
-def _overlay(target: np.ndarray, flat: np.ndarray, rows: slice, mask: np.ndarray) -> None:
-    inside = mask[rows]
-    if inside.all():
+def _overlay(target: np.ndarray, flat: np.ndarray, rows: slice, lens: Lens, samples: int) -> None:
+    """Writes the ground's rows, where they are ground."""
+    if rows.start >= lens.mixed_rows[samples][1]:
         target[rows] = flat
     else:
+        inside = lens.ground_mask(samples)[rows]
         target[rows][inside] = flat[inside]
 
 

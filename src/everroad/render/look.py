@@ -85,10 +85,10 @@ _SUN: dict[tuple[str, str], tuple[Colour, Colour]] = {
     ("dusk", "overcast"): ((0.08, 0.07, 0.06), (0.50, 0.49, 0.54)),
     ("dusk", "rain"): ((0.02, 0.02, 0.02), (0.42, 0.42, 0.48)),
     ("dusk", "fog"): ((0.04, 0.04, 0.04), (0.54, 0.52, 0.54)),
-    ("night", "clear"): ((0.07, 0.08, 0.10), (0.22, 0.23, 0.30)),
-    ("night", "overcast"): ((0.0, 0.0, 0.0), (0.25, 0.25, 0.28)),
-    ("night", "rain"): ((0.0, 0.0, 0.0), (0.22, 0.23, 0.27)),
-    ("night", "fog"): ((0.0, 0.0, 0.0), (0.26, 0.26, 0.28)),
+    ("night", "clear"): ((0.07, 0.08, 0.10), (0.29, 0.30, 0.37)),
+    ("night", "overcast"): ((0.0, 0.0, 0.0), (0.31, 0.31, 0.34)),
+    ("night", "rain"): ((0.0, 0.0, 0.0), (0.28, 0.29, 0.33)),
+    ("night", "fog"): ((0.0, 0.0, 0.0), (0.31, 0.31, 0.33)),
 }
 _VISIBILITY_M = {"clear": 900.0, "overcast": 550.0, "rain": 190.0, "fog": 55.0}
 _SHADOW = {"clear": 0.42, "overcast": 0.16, "rain": 0.10, "fog": 0.10}
@@ -116,5 +116,5 @@ def make_look(weather: Weather | None, time_of_day: TimeOfDay | None, seed: int)
         zenith=(zenith[0], zenith[1], min(zenith[2] * tint, 255.0)),
         haze_per_m=1.0 / (_VISIBILITY_M[weather] * hashing.between(0.8, 1.25, seed, 14)),
         shadow=shadow,
-        cloud={"clear": hashing.between(0.15, 0.75, seed, 15), "overcast": 0.55, "rain": 0.45, "fog": 0.1}[weather],
+        cloud={"clear": hashing.between(0.15, 0.75, seed, 15), "overcast": 0.55, "rain": 0.45, "fog": 0.0}[weather],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -19,8 +19,9 @@ Colour = tuple[float, float, float]
 class Mesh:
     """``albedo`` is RGB 0 to 255, ``glow`` the share of it that shines by itself, ``two_sided`` is drawn from behind too.
 
-    ``part`` groups polygons into convex parts, whose bounds ``part_low``, ``part_high`` order them; inside a part polygons are
-    drawn as listed, so that lamps and windows follow the face they lie on. ``fine`` polygons are left out far away.
+    ``part`` groups polygons into convex parts; inside a part polygons are drawn as listed, so that lamps and windows follow the
+    face they lie on. ``planes`` part them from each other: (upper part, lower part, axis, where). ``fine`` polygons are left out
+    far away.
     """
 
     points_m: Float[ndarray, "n 8 3"]
@@ -29,8 +30,9 @@ class Mesh:
     two_sided: Bool[ndarray, "n"]
     fine: Bool[ndarray, "n"]
     part: Int[ndarray, "n"]
-    part_low: Float[ndarray, "k 3"]
-    part_high: Float[ndarray, "k 3"]
+    normal: Float[ndarray, "n 3"]
+    planes: tuple[tuple[int, int, int, float], ...]
+    parts: int
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,55 @@ def make_mesh(parts: Sequence[Sequence[Face]]) -> Mesh:
         two_sided=np.array([face.two_sided for face in faces], dtype=bool),
         fine=np.array([face.fine for face in faces], dtype=bool),
         part=part,
-        part_low=np.stack([b.min(axis=0) for b in bounds]),
-        part_high=np.stack([b.max(axis=0) for b in bounds]),
+        normal=unit_normals_of(points),
+        planes=_planes(np.stack([b.min(axis=0) for b in bounds]), np.stack([b.max(axis=0) for b in bounds])),
+        parts=len(parts),
     )
+
+
+def without_fine(mesh: Mesh) -> Mesh:
+    """The mesh as seen from far away."""
+    keep = ~mesh.fine
+    arrays = {name: getattr(mesh, name)[keep] for name in ("points_m", "albedo", "glow", "two_sided", "fine", "part", "normal")}
+    return replace(mesh, **arrays)
+
+
+def _planes(low: np.ndarray, high: np.ndarray) -> tuple[tuple[int, int, int, float], ...]:
+    """For every two parts the axis along which they lie most apart; parts that overlap deeply on every axis have none."""
+    planes = []
+    for i in range(len(low)):
+        for j in range(i + 1, len(low)):
+            above, below = low[j] - high[i], low[i] - high[j]
+            axis = int(np.argmax(np.maximum(above, below)))
+            thinner = min(high[i, axis] - low[i, axis], high[j, axis] - low[j, axis])
+            if max(above[axis], below[axis]) < -0.35 * thinner:
+                continue
+            upper, lower = (j, i) if above[axis] > below[axis] else (i, j)
+            planes.append((upper, lower, axis, float(low[upper, axis] + high[lower, axis]) / 2))
+    return tuple(planes)
+
+
+def part_ranks(mesh: Mesh, eye: Float[ndarray, "3"]) -> Int[ndarray, "k"]:
+    """Painting order of the parts for an eye in the mesh's frame: of two, the one on the eye's side of their plane is later."""
+    behind: list[list[int]] = [[] for _ in range(mesh.parts)]
+    for upper, lower, axis, where in mesh.planes:
+        front, back = (upper, lower) if eye[axis] > where else (lower, upper)
+        behind[front].append(back)
+    order: list[int] = []
+    seen: set[int] = set()
+
+    def place(part: int) -> None:
+        if part not in seen:
+            seen.add(part)
+            for other in behind[part]:
+                place(other)
+            order.append(part)
+
+    for part in range(mesh.parts):
+        place(part)
+    ranks = np.empty(mesh.parts, np.int64)
+    ranks[order] = np.arange(mesh.parts)
+    return ranks
 
 
 def box(low: Point, high: Point, albedo: Colour, *, inset: Point = (0, 0, 0), shift_x: float = 0, bottom: bool = False) -> list[Face]:

@@ -40,9 +40,9 @@ def make_tree(point_m: Float[ndarray, "2"], seed: int, scale: float = 1.0) -> Pl
     colour = (leaves[0] * gain, leaves[1] * gain, leaves[2] * gain)
     height = hashing.between(5.0, 9.5, seed, 3) * scale
     if hashing.unit(seed, 4) < 0.2:
-        heights = np.linspace(0.22, 0.95, 5)
-        radii = (1.02 - heights) * height * 0.26 + 0.12
-        centres = np.stack([np.zeros(5), np.zeros(5), heights * height], axis=1)
+        heights = np.array([0.22, 0.4, 0.56, 0.7, 0.82, 0.92])
+        radii = (1.05 - heights) * height * 0.24 + 0.18
+        centres = np.stack([np.zeros(6), np.zeros(6), heights * height], axis=1)
         colour = (48 * gain, 86 * gain, 54 * gain)
         trunk_top = 0.3 * height
     else:

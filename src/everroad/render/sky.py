@@ -24,7 +24,7 @@ def make_dome(look: Look) -> UInt8[ndarray, "200 1440 3"]:
     dome = np.repeat(dome, _COLUMNS, axis=1)
     dome += _sun_glow(look, elevation)[..., None] * (np.array(look.sun, np.float32) * 200)
     clouds = _clouds(look.seed)
-    share = np.clip((clouds - (0.78 - 0.55 * look.cloud)) * 3.0, 0, 0.75)[..., None] * np.clip(elevation / 0.12, 0, 1)[:, None, None]
+    share = np.clip((clouds - (0.78 - 0.55 * look.cloud)) * 3.0, 0, 0.75 if look.cloud else 0.0)[..., None] * np.clip(elevation / 0.12, 0, 1)[:, None, None]
     haze = np.array(look.haze, np.float32)
     white = np.minimum(haze * (1.12 if not look.night else 1.0) + (8 if look.night else 18), 250)
     dome = dome * (1 - share) + white * share
@@ -76,16 +76,13 @@ class Sky:
 
     def paint(self, canvas: UInt8[ndarray, "h w 3"], lens: Lens, yaw_rad: float) -> None:
         """Paints every row that has sky in it."""
-        rows = ~lens.ground_mask(lens.samples).all(axis=1)
-        if not rows.any():
+        first, last = lens.mixed_rows[lens.samples]
+        if last == 0:
             return
-        last = int(len(rows) - np.argmax(rows[::-1]))
         azimuth, elevation = lens.directions
-        row = (_HIGH - elevation[:last]) * ((_ROWS - 1) / (_HIGH - _LOW))
         column = np.mod((azimuth[:last] + (yaw_rad + np.pi)) * (_COLUMNS / (2 * np.pi)) - 0.5, _COLUMNS).astype(np.float32)
+        row = (_HIGH - elevation[:last]) * ((_ROWS - 1) / (_HIGH - _LOW))
         sampled = cv2.remap(self._dome, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        mask = lens.ground_mask(lens.samples)[:last]
-        if mask.any():
-            np.copyto(canvas[:last], sampled, where=~mask[..., None])
-        else:
-            canvas[:last] = sampled
+        canvas[:first] = sampled[:first]
+        if last > first:
+            np.copyto(canvas[first:last], sampled[first:], where=~lens.ground_mask(lens.samples)[first:last, :, None])

@@ -84,7 +84,7 @@ class TileStore:
                     box = (x * _CELL_M - 0.5, y * _CELL_M - 0.5, (x + 1) * _CELL_M + 0.5, (y + 1) * _CELL_M + 0.5)
                     self._cells[key] = shapely.clip_by_rect(whole, *box)
                 pieces.append(shapely.clip_by_rect(self._cells[key], *(low - 0.5), *(high + 0.5)))
-        return pieces[0] if len(pieces) == 1 else shapely.geometry.MultiPolygon([p for piece in pieces for p in roads.polygons_of(piece)])
+        return shapely.geometry.MultiPolygon([polygon for piece in pieces for polygon in roads.polygons_of(piece)])
 
     def _paint(self, scale: float, column: int, row: int) -> tuple[np.ndarray, np.ndarray]:
         low = np.array([column, row]) * TILE_PX * scale

@@ -50,11 +50,26 @@ class Lens:
         below = self.ego_from_camera[2, 3] > 0
         return {s: (self.pixel_rays(s)[..., 2] < -1e-9) & below for s in {1, self.samples}}
 
+    @cached_property
+    def mixed_rows(self) -> dict[int, tuple[int, int]]:
+        """By samples a pixel: the sample row from which ground is seen somewhere, and that from which it fills every row below."""
+        out = {}
+        for samples, mask in self._masks.items():
+            some, full = mask.any(axis=1), mask.all(axis=1)
+            out[samples] = (int(np.argmax(some)) if some.any() else len(mask), len(mask) - int(np.argmin(full[::-1])) if not full.all() else 0)
+        return out
+
     def ground_points(self, samples: int) -> Float[ndarray, "h w 2"]:
         """Ego-frame xy of the ground at every sample; meaningless outside the mask."""
         rays = self.pixel_rays(samples)
         down = np.maximum(-rays[..., 2:], 1e-9)
         return self.ego_from_camera[:2, 3] + rays[..., :2] * (self.ego_from_camera[2, 3] / down)
+
+    @cached_property
+    def ground_depth(self) -> Float[ndarray, "h w"]:
+        """Depth of the ground (float32) at every pixel's centre; infinite in the sky."""
+        down = -self.pixel_rays(1)[..., 2]
+        return np.where(self.ground_mask(1), self.ego_from_camera[2, 3] / np.maximum(down, 1e-9), np.inf).astype(np.float32)
 
     @cached_property
     def directions(self) -> tuple[Float[ndarray, "h w"], Float[ndarray, "h w"]]:

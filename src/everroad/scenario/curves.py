@@ -48,7 +48,7 @@ def build_curves(polylines: Sequence[Float[ndarray, "_ 2"]]) -> CurveTable:
     wanted = arc[starts][owner] + np.minimum(along, length[owner])
     xy = np.stack([np.interp(wanted, arc, points[:, 0]), np.interp(wanted, arc, points[:, 1])], axis=-1)
     chord = np.diff(xy, axis=0)
-    chord /= np.hypot(chord[:, 0], chord[:, 1])[:, None]
+    chord /= np.maximum(np.hypot(chord[:, 0], chord[:, 1]), 1e-9)[:, None]  # the hop between two curves may be none
     ahead = np.concatenate([chord, chord[-1:]])
     behind = np.concatenate([chord[:1], chord])
     last = first + count - 1
@@ -81,6 +81,15 @@ def look_up(
     yaw = table.yaw_rad[index] + share * (table.yaw_rad[index + 1] - table.yaw_rad[index])
     normal = np.stack([-np.sin(yaw), np.cos(yaw)], axis=-1)
     return xy + np.broadcast_to(np.asarray(left_m), yaw.shape)[:, None] * normal, yaw
+
+
+def along_offset(
+    table: CurveTable, curve: Int[ndarray, "n"], s_m: Float[ndarray, "n"], left_m: Float[ndarray, "n"]
+) -> Float[ndarray, "n"]:
+    """Metres travelled ``left_m`` to the left of a curve per metre of its arc length: less than 1 on the inside of a bend."""
+    index, share = locate(table, curve, s_m)
+    bend = table.curvature_per_m[index] + share * (table.curvature_per_m[index + 1] - table.curvature_per_m[index])
+    return 1.0 - bend * left_m
 
 
 def project_onto(table: CurveTable, curve: int, xy_m: Float[ndarray, "2"]) -> tuple[float, float]:

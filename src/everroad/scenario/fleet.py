@@ -63,6 +63,8 @@ class Fleet:
     s_m: Float[ndarray, "n"]
     speed_mps: Float[ndarray, "n"]
     applied_mps2: Float[ndarray, "n"]
+    gap_m: Float[ndarray, "n"]
+    leader_mps: Float[ndarray, "n"]
     reserved: Bool[ndarray, "n"]
     choices: Int[ndarray, "n"]
     change_from: Int[ndarray, "n"]
@@ -99,7 +101,7 @@ def recruit(draw: np.random.Generator, track: int, kind: int, route: Sequence[in
         "acceleration_mps2": draw.uniform(0.7, 1.0) if bicycle else draw.uniform(1.3, 2.0) * (0.7 if size[0] > LONGEST_TURNING_M else 1),
         "headway_s": draw.uniform(1.0, 1.7),
         "bias_left_m": draw.uniform(-0.12, 0.12),
-        "s_m": s_m, "speed_mps": speed_mps, "applied_mps2": 0.0, "change_shift_m": 0.0, "change_s_m": 0.0, "change_m": 1.0, "change_left_m": 0.0,
+        "s_m": s_m, "speed_mps": speed_mps, "applied_mps2": 0.0, "gap_m": 1e6, "leader_mps": 0.0, "change_shift_m": 0.0, "change_s_m": 0.0, "change_m": 1.0, "change_left_m": 0.0,
     }  # fmt: skip
     return Fleet(
         track=np.array([track]), kind=np.array([kind]), size_m=size[None], straight_only=np.array([size[0] > LONGEST_TURNING_M or bicycle]),

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from everroad.scenario import idm
-from everroad.scenario.curves import look_up, project_onto
+from everroad.scenario.curves import along_offset, look_up, project_onto
 from everroad.scenario.draws import uniform
 from everroad.scenario.driving import STANDSTILL_GAP_M
 from everroad.scenario.fleet import BICYCLE, Fleet
@@ -58,16 +58,14 @@ def _gap_is_safe(fleet: Fleet, places: Occupancy, ahead: Float[ndarray, "n 4"], 
     return bool((asked > -_HARDEST_ASKED_MPS2).all())
 
 
-def _wants(seed: int, fleet: Fleet, row: int, sim_step: int, gap_m: float, leader_mps: float, limit_mps: float) -> bool:
+def _wants(seed: int, fleet: Fleet, row: int, sim_step: int, limit_mps: float) -> bool:
     draw = uniform(seed, "lane change", int(fleet.track[row]), sim_step)
-    held_up = gap_m < 40 and leader_mps < 0.75 * limit_mps * fleet.eagerness[row]
+    held_up = fleet.gap_m[row] < 40 and fleet.leader_mps[row] < 0.75 * limit_mps * fleet.eagerness[row]
     return draw < (0.6 if held_up else _WHIM)
 
 
-def change_lanes(
-    graph: LaneGraph, fleet: Fleet, seed: int, sim_step: int, gap_m: Float[ndarray, "n"], leader_mps: Float[ndarray, "n"]
-) -> Fleet:
-    """The fleet with new lane changes begun. ``gap_m`` and ``leader_mps``: the leader's, as of the last step."""
+def change_lanes(graph: LaneGraph, fleet: Fleet, seed: int, sim_step: int) -> Fleet:
+    """The fleet with new lane changes begun."""
     current = fleet.route[:, 0]
     left_over = graph.curves.length_m[current] - fleet.s_m
     able = (fleet.change_from < 0) & ~fleet.reserved & ~graph.is_connector[current] & (fleet.kind != BICYCLE) & ~fleet.straight_only
@@ -76,8 +74,7 @@ def change_lanes(
     able &= (fleet.track + sim_step) % _EVERY_STEPS == 0
     able &= (graph.left[current] >= 0) | (graph.right[current] >= 0)
     for row in np.flatnonzero(able).tolist():
-        limit = float(graph.speed_limit_mps[current[row]])
-        if not _wants(seed, fleet, row, sim_step, float(gap_m[row]), float(leader_mps[row]), limit):
+        if not _wants(seed, fleet, row, sim_step, float(graph.speed_limit_mps[current[row]])):
             continue
         sides = [int(s) for s in (graph.left[current[row]], graph.right[current[row]]) if s >= 0]
         lane = sides[int(uniform(seed, "side", int(fleet.track[row]), sim_step) * len(sides))]
@@ -88,7 +85,8 @@ def change_lanes(
 def _begin(graph: LaneGraph, fleet: Fleet, seed: int, row: int, lane: int) -> Fleet:
     here, _ = look_up(graph.curves, fleet.route[row : row + 1, 0], fleet.s_m[row : row + 1])
     s_m, left_m = project_onto(graph.curves, lane, here[0])
-    length = change_length_m(float(fleet.speed_mps[row]))
+    speed = float(fleet.speed_mps[row]) / float(along_offset(graph.curves, np.array([lane]), np.array([s_m]), np.array([left_m]))[0])
+    length = change_length_m(speed)
     if s_m + length + fleet.front_m[row] + 3 > graph.curves.length_m[lane]:
         return fleet
     if not _gap_is_safe(fleet, occupancy(graph, fleet), way_ahead(graph, fleet), row, lane, s_m):
@@ -101,7 +99,7 @@ def _begin(graph: LaneGraph, fleet: Fleet, seed: int, row: int, lane: int) -> Fl
         return out
 
     return replace(
-        fleet, route=put(fleet.route, route), choices=put(fleet.choices, choices), s_m=put(fleet.s_m, s_m),
+        fleet, route=put(fleet.route, route), choices=put(fleet.choices, choices), s_m=put(fleet.s_m, s_m), speed_mps=put(fleet.speed_mps, speed),
         change_from=put(fleet.change_from, int(fleet.route[row, 0])), change_shift_m=put(fleet.change_shift_m, float(fleet.s_m[row]) - s_m),
         change_s_m=put(fleet.change_s_m, s_m), change_m=put(fleet.change_m, length), change_left_m=put(fleet.change_left_m, left_m),
         previous=put(fleet.previous, -1),

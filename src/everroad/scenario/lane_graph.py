@@ -18,6 +18,7 @@ LATERAL_ACCELERATION_MPS2 = 2.0  # comfort bound in curves (ours)
 CURVE_BRAKING_MPS2 = 1.3  # how gently a curve is slowed down for (ours)
 CLEARANCE_M = 2.9  # two half widths of cars, the swing of a nose in a turn, and a hand's breadth
 BICYCLE_SPEED_LIMIT_MPS = 7.0
+_FINE_M = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +80,12 @@ def _lanes_of(index: int, road: Road, forward: bool, first: int) -> list[_Segmen
     }  # fmt: skip
     out = []
     for lane in range(profile.lanes):
-        line = road.street.line(start, end, side * profile.lane_offset_m(lane))
+        line = road.street.line(start, end, side * profile.lane_offset_m(lane), _FINE_M)
         left = first + lane - 1 if lane > 0 else -1
         right = first + lane + 1 if lane < profile.lanes - 1 else -1
         out.append(_Segment(line, profile.speed_limit_mps, profile.lane_width_m, False, lane=lane, left=left, right=right, **shared))
     if profile.kerbside == "bicycle":
-        line = road.street.line(start, end, side * profile.kerbside_offset_m)
+        line = road.street.line(start, end, side * profile.kerbside_offset_m, _FINE_M)
         out.append(_Segment(line, BICYCLE_SPEED_LIMIT_MPS, KERBSIDE_WIDTH_M["bicycle"], True, lane=profile.lanes, **shared))
     return out
 
@@ -116,7 +117,7 @@ def _connectors(leg: Leg, legs: tuple[Leg, ...], arriving: list[tuple[int, _Segm
             if exit_lane.lane == lane.lane:
                 opposite = legs[(leg.side + 2) % 4]
                 offset = profile.kerbside_offset_m if lane.bicycle else profile.lane_offset_m(lane.lane)
-                line = leg.street.line(leg.station(leg.cut_m), opposite.station(opposite.cut_m), leg.outward * offset)
+                line = leg.street.line(leg.station(leg.cut_m), opposite.station(opposite.cut_m), leg.outward * offset, _FINE_M)
                 yield lane_id, _Segment(line, lane.limit, lane.width, movement=STRAIGHT, leg_out=opposite.side, leaves=exit_lane.leaves, **shared), exit_id
         if lane.bicycle:
             continue

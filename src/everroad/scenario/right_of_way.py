@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from numpy import ndarray
 
 from everroad.scenario.driving import decision_distance_m, next_stop_line
-from everroad.scenario.fleet import EGO_TRACK, Fleet
+from everroad.scenario.fleet import Fleet
 from everroad.scenario.lane_graph import LaneGraph
 from everroad.scenario.road_users import way_ahead
-from everroad.scenario.signals import GREEN, SignalPlan, colours
+from everroad.scenario.signals import GREEN, RED, SignalPlan, colours
 
 _QUEUE_GAP_M = 3.0
+EGO_ASKS_EARLIER_M = 30.0  # the ego and who is on its lane mostly have priority, so that a drive is not spent waiting
+_WALK_S = 6.0  # a signal must stay red this long for a walk over the crossing to begin
 
 
 def held_connectors(graph: LaneGraph, fleet: Fleet) -> list[int]:
@@ -47,26 +49,26 @@ def _exit_has_room(graph: LaneGraph, fleet: Fleet, row: int, connector: int, bou
 
 
 def grant(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: float, blocked: Bool[ndarray, "nodes 4"]) -> Fleet:
-    """The fleet with new promises: the ego first, then by distance. ``blocked``: legs on whose crossing somebody walks."""
+    """The fleet with new promises: the ego's lane first, then by distance. ``blocked``: legs on whose crossing somebody walks."""
     ahead = way_ahead(graph, fleet)
     line = next_stop_line(graph, fleet, ahead)
-    asking = ~fleet.reserved & (line.connector >= 0) & (line.distance_m < decision_distance_m(fleet)) & (fleet.change_from < 0)
+    on_connector = graph.is_connector[fleet.route[:, 0]]
+    lane = np.where(on_connector, fleet.route[:, 1], fleet.route[:, 0])
+    reach = decision_distance_m(fleet) + np.where(lane == lane[0], EGO_ASKS_EARLIER_M, 0.0)
+    asking = ~fleet.reserved & (line.connector >= 0) & (line.distance_m < reach) & (fleet.change_from < 0)
     if not asking.any():
         return fleet
-    order: Float[ndarray, "n"] = np.where(fleet.track == EGO_TRACK, -1e3, line.distance_m)
+    order = line.distance_m - np.where(lane == lane[0], 1e3, 0.0)
     held = held_connectors(graph, fleet)
     reserved = fleet.reserved.copy()
-    now = np.array([sim_time_s])
-    on_connector = graph.is_connector[fleet.route[:, 0]]
     for row in sorted(np.flatnonzero(asking).tolist(), key=lambda r: order[r]):
         connector = int(line.connector[row])
         node, leg_in, leg_out = int(graph.end_node[connector]), int(graph.leg_in[connector]), int(graph.leg_out[connector])
         if blocked[node, leg_in] or blocked[node, leg_out] or graph.conflicts[connector, held].any():
             continue
-        if colours(plan, node, leg_in, now)[0] != GREEN:
+        if colours(plan, leg_in, sim_time_s)[node] != GREEN:
             continue
-        lane = fleet.route[row, 1 if on_connector[row] else 0]
-        same_approach = ((fleet.route[:, 0] == lane) | (fleet.change_from == lane) | (on_connector & (fleet.route[:, 1] == lane)))
+        same_approach = (lane == lane[row]) | (fleet.change_from == lane[row])
         if (same_approach & ~reserved & (line.distance_m < line.distance_m[row])).any():
             continue
         exit_lane = graph.options[connector][0]
@@ -83,3 +85,16 @@ def _bound_for(graph: LaneGraph, fleet: Fleet, promised: ndarray, reserved: ndar
     if graph.is_connector[current] and graph.options[current][0] == exit_lane:
         return True
     return bool(reserved[row]) and promised[row] >= 0 and graph.options[int(promised[row])][0] == exit_lane
+
+
+def crossable(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: float) -> Bool[ndarray, "nodes 4"]:
+    """Legs that may be crossed on foot now: nobody holds a connector that comes or goes by them, and any signal there is red."""
+    out = np.ones((len(plan.signalised), 4), bool)
+    for connector in held_connectors(graph, fleet):
+        node = graph.end_node[connector]
+        out[node, graph.leg_in[connector]] = False
+        out[node, graph.leg_out[connector]] = False
+    for side in range(4):
+        for moment_s in (sim_time_s, sim_time_s + _WALK_S):
+            out[:, side] &= ~plan.signalised | (colours(plan, side, moment_s) == RED)
+    return out

@@ -79,8 +79,10 @@ def _legs_of(grid: Grid, seed: int, i: int, j: int) -> tuple[Leg, Leg, Leg, Leg]
         outward = 1 if side in (EAST, NORTH) else -1
         k = (i if along_row else j) + (1 if outward > 0 else 0)
         is_open = bool(grid.open_rows[j, k] if along_row else grid.open_columns[i, k])
-        reach = (other.profile.kerb_m + street.profile.kerb_m * abs(np.cos(angle))) / abs(np.sin(angle))
-        corner = reach + radius
+        sin, cos = abs(np.sin(angle)), abs(np.cos(angle))
+        kerbs_meet = (other.profile.kerb_m + street.profile.kerb_m * cos) / sin
+        backs_meet = kerbs_meet + (other.profile.sidewalk_m + street.profile.sidewalk_m * cos) / sin
+        corner = max(kerbs_meet + radius, backs_meet + 1.0)
         return Leg(
             node=node, side=side, street=street, outward=outward,
             node_station_m=row_station if along_row else column_station, open=is_open, corner_m=corner,
@@ -111,5 +113,5 @@ def cut_roads(grid: Grid, seed: int) -> Roads:
         roads += _roads_of(column, grid.open_columns[i], [(legs[i * ROWS + j][SOUTH], legs[i * ROWS + j][NORTH]) for j in range(ROWS)])
     for j, row in enumerate(grid.rows):
         roads += _roads_of(row, grid.open_rows[j], [(legs[i * ROWS + j][WEST], legs[i * ROWS + j][EAST]) for i in range(COLUMNS)])
-    signalised = tuple(uniform(seed, "signals", node) < 0.45 for node in range(len(legs)))
+    signalised = tuple(uniform(seed, "signals", node) < 0.3 for node in range(len(legs)))
     return Roads(legs, tuple(roads), signalised)

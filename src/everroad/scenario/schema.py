@@ -120,7 +120,7 @@ class ScenarioFile(_Part):
     name: str
     source: str = "unknown"
     start_stamp_ns: int = 0
-    time_s: list[float]
+    time_s: Annotated[list[float], Field(min_length=1)]
     world_from_ego: PosesFile
     cameras: list[CameraFile] = []
     map: MapFile | None = None

@@ -60,7 +60,7 @@ def _is_clear(graph: LaneGraph, fleet: Fleet, lane: int, s_m: float, length_m: f
 
 
 def place_one(
-    graph: LaneGraph, places: Places, fleet: Fleet, allowed: Bool[ndarray, "n"], seed: int, track: int, kind_draw: float | None = None
+    graph: LaneGraph, places: Places, fleet: Fleet | None, allowed: Bool[ndarray, "n"], seed: int, track: int
 ) -> Fleet | None:
     """One new road user at one of the allowed places, or ``None`` where the drawn place is taken."""
     draw = generator(seed, "road user", track)
@@ -76,7 +76,7 @@ def place_one(
     index, _ = locate(graph.curves, np.array([lane]), np.array([s_m]))
     to_line = float(graph.curves.length_m[lane]) - s_m - KINDS[kind].size_lwh_m[0]
     speed = min(float(graph.speed_cap_mps[index[0]]) * draw.uniform(0.6, 0.85), float(np.sqrt(2 * 1.2 * max(to_line, 0.1))))
-    if not _is_clear(graph, fleet, lane, s_m, KINDS[kind].size_lwh_m[0], speed):
+    if fleet is not None and not _is_clear(graph, fleet, lane, s_m, KINDS[kind].size_lwh_m[0], speed):
         return None
     straight_only = KINDS[kind].size_lwh_m[0] > LONGEST_TURNING_M or kind == BICYCLE
     route, choices = extend(graph, [lane], seed, track, 0, straight_only)

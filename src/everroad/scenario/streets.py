@@ -21,6 +21,7 @@ STUB_M = 145.0  # how far streets lead out of town beyond the outermost nodes; l
 BLOCK_M = (98.0, 175.0)
 JITTER_M = 7.0
 LEAST_RADIUS_M = 48.0
+_AXIS_SPACING_M = 0.125  # so fine that linear interpolation leaves no ripple in the yaw rate of those who drive along
 
 Kerbside = Literal["parking", "bicycle", "shoulder"]
 KERBSIDE_WIDTH_M: dict[Kerbside, float] = {"parking": 2.4, "bicycle": 1.7, "shoulder": 0.5}
@@ -61,7 +62,7 @@ class Profile:
 
 @dataclass(frozen=True, eq=False)
 class Street:
-    """One street: its profile and its axis at even stations, about half a metre apart; ``node_station_m`` are its crossings, in order."""
+    """One street: its profile and its axis at even stations; ``node_station_m`` are its crossings, in order."""
 
     profile: Profile
     xy_m: Float[ndarray, "p 2"]
@@ -82,9 +83,10 @@ class Street:
         """Heading of the axis at a station."""
         return float(np.interp(station_m / self.length_m * (len(self.yaw_rad) - 1), np.arange(len(self.yaw_rad)), self.yaw_rad))
 
-    def line(self, start_m: float, end_m: float, offset_m: float) -> Float[ndarray, "q 2"]:
-        """The curve at a constant offset from one station to another (backwards when end < start), points 2 m or less apart."""
-        count = max(int(np.ceil(abs(end_m - start_m) / 2.0)), 1) + 1
+    def line(self, start_m: float, end_m: float, offset_m: float, spacing_m: float = 2.0) -> Float[ndarray, "q 2"]:
+        """The curve at a constant offset from one station to another (backwards when end < start), points ``spacing_m`` or less
+        apart."""
+        count = max(int(np.ceil(abs(end_m - start_m) / spacing_m)), 1) + 1
         return self.at(np.linspace(start_m, end_m, count), offset_m)
 
 
@@ -108,7 +110,7 @@ def _axis(points: Float[ndarray, "k 2"]) -> tuple[Float[ndarray, "p 2"], Float[n
     """Spline through the points: evenly spaced samples, headings, length, stations of the points, greatest curvature."""
     chord = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     spline = CubicSpline(chord, points)
-    fine = np.linspace(0, chord[-1], int(chord[-1]) * 2)
+    fine = np.linspace(0, chord[-1], int(chord[-1] / _AXIS_SPACING_M))
     xy = spline(fine)
     arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
     parameter = np.interp(np.linspace(0, arc[-1], len(fine)), arc, fine)

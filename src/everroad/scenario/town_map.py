@@ -7,13 +7,12 @@ import shapely
 from jaxtyping import Float
 from numpy import ndarray
 
+from everroad.scenario.corners import lines_around
 from everroad.scenario.lane_graph import LaneGraph
 from everroad.scenario.roads import Leg, Road, Roads
 from everroad.scenario.types import Area, Divider, Lane, MarkType, VectorMap
 
 _TOLERANCE_M = 0.04  # how far a simplified line may stray
-_FILLET_POINTS = 7
-
 
 def _flat(points: Float[ndarray, "p 2"], tolerance_m: float = _TOLERANCE_M) -> Float[ndarray, "p 3"]:
     line = shapely.get_coordinates(shapely.simplify(shapely.linestrings(points), tolerance_m))
@@ -29,47 +28,6 @@ def _quad(leg: Leg, near_m: float, far_m: float, left_m: float, right_m: float) 
     stations = np.array([leg.station(near_m), leg.station(far_m), leg.station(far_m), leg.station(near_m)])
     offsets = leg.outward * np.array([left_m, left_m, right_m, right_m])
     return np.concatenate([leg.street.at(stations, offsets), np.zeros((4, 1))], axis=1)
-
-
-def _leg_line(leg: Leg, from_m: float, to_m: float, left_m: float) -> Float[ndarray, "p 2"]:
-    return leg.street.line(leg.station(from_m), leg.station(to_m), leg.outward * left_m)
-
-
-def _corner(first: Leg, second: Leg, beyond_kerb_m: float) -> Float[ndarray, "p 2"]:
-    """The rounded corner between two neighbouring legs, from the cut of the first to that of the second, counter-clockwise:
-    along the left kerb of ``first`` inwards, round, and along the right kerb of ``second`` outwards."""
-    left = first.street.profile.kerb_m + beyond_kerb_m
-    right = -(second.street.profile.kerb_m + beyond_kerb_m)
-    inwards = _leg_line(first, first.cut_m, first.corner_m, left)
-    outwards = _leg_line(second, second.corner_m, second.cut_m, right)
-    a, b = inwards[-1], outwards[0]
-    along_a = inwards[-1] - _leg_line(first, first.corner_m + 0.5, first.corner_m, left)[0]
-    along_b = outwards[0] - _leg_line(second, second.corner_m + 0.5, second.corner_m, right)[0]
-    across = along_a[0] * along_b[1] - along_a[1] * along_b[0]
-    gap = b - a
-    tip = a + along_a * ((gap[0] * along_b[1] - gap[1] * along_b[0]) / across)
-    u = np.linspace(0, 1, _FILLET_POINTS)[1:-1, None]
-    # A rational quadratic curve with weight cos 45 degrees is the circular arc when the legs are square to each other.
-    weight = 2 * u * (1 - u) * np.sqrt(0.5)
-    arc = ((1 - u) ** 2 * a + weight * tip + u**2 * b) / ((1 - u) ** 2 + weight + u**2)
-    return np.concatenate([inwards, arc, outwards])
-
-
-def _wall(before: Leg, after: Leg, beyond_kerb_m: float) -> Float[ndarray, "p 2"]:
-    """The straight kerb where a leg is missing: from the cut of the leg before it to that of the leg after it, which lie on one
-    street."""
-    offset = before.outward * (before.street.profile.kerb_m + beyond_kerb_m)
-    return before.street.line(before.station(before.cut_m), after.station(after.cut_m), offset)
-
-
-def kerb_sides(legs: tuple[Leg, ...], beyond_kerb_m: float) -> list[tuple[Leg, Leg, Float[ndarray, "p 2"]]]:
-    """The kerbs around an intersection, one between each two neighbouring open legs, moved out by ``beyond_kerb_m``."""
-    present = [leg for leg in legs if leg.open]
-    out = []
-    for first, second in zip(present, present[1:] + present[:1], strict=True):
-        neighbours = (second.side - first.side) % 4 == 1
-        out.append((first, second, (_corner if neighbours else _wall)(first, second, beyond_kerb_m)))
-    return out
 
 
 def _edge_lines(road: Road, offset_m: float) -> tuple[ndarray, ndarray]:
@@ -123,10 +81,10 @@ def build_map(roads: Roads, graph: LaneGraph) -> VectorMap:
             dividers += [Divider(line, "dashed", "white") for line in _edge_lines(road, between)]
         centre.append(Divider(_flat(road.street.line(road.start_m, road.end_m, 0.0)), _centre_mark(road), "yellow"))
     for legs in roads.legs:
-        inner = kerb_sides(legs, 0.0)
-        drivable.append(_area(*[_flat(line) for _, _, line in inner]))
-        for (first, second, near), (_, _, far) in zip(inner, kerb_sides(legs, _corner_walk_m(legs)), strict=True):
-            walkways.append(_walk_area(first, second, near, far))
+        kerbs = lines_around(legs, lambda leg: 0.0, lambda leg: leg.cut_m)
+        backs = lines_around(legs, lambda leg: leg.street.profile.sidewalk_m, lambda leg: leg.cut_m)
+        drivable.append(_area(*[_flat(line) for _, _, line in kerbs]))
+        walkways += [_area(_flat(kerb), _flat(back)[::-1]) for (_, _, kerb), (_, _, back) in zip(kerbs, backs, strict=True)]
         for leg in legs:
             if not leg.open:
                 continue
@@ -138,15 +96,3 @@ def build_map(roads: Roads, graph: LaneGraph) -> VectorMap:
         drivable_areas=tuple(drivable), lane_dividers=tuple(dividers), road_dividers=tuple(centre), ped_crossings=tuple(crossings),
         stop_lines=tuple(stops), walkways=tuple(walkways), lanes=_lanes(graph),
     )  # fmt: skip
-
-
-def _corner_walk_m(legs: tuple[Leg, ...]) -> float:
-    return min(leg.street.profile.sidewalk_m for leg in legs)
-
-
-def _walk_area(first: Leg, second: Leg, near: ndarray, far: ndarray) -> Area:
-    """The pavement at a corner, closed off at the cuts with the full width of each street's own pavement."""
-    a, b = first.street.profile, second.street.profile
-    start = _leg_line(first, first.cut_m, first.cut_m - 1.0, a.kerb_m + a.sidewalk_m)[:1]
-    end = _leg_line(second, second.cut_m, second.cut_m - 1.0, -(b.kerb_m + b.sidewalk_m))[:1]
-    return _area(_flat(near), _flat(np.concatenate([end, far[::-1], start])))

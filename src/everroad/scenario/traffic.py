@@ -7,14 +7,15 @@ Nothing depends on how long the simulation goes on, so a longer one begins with 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from everroad.scenario.curves import look_up
+from everroad.scenario.curves import along_offset, look_up
 from everroad.scenario.driving import accelerations
-from everroad.scenario.fleet import EGO_TRACK, Fleet, select
+from everroad.scenario.fleet import EGO_TRACK, Fleet
 from everroad.scenario.lane_change import change_lanes, lateral
 from everroad.scenario.lane_graph import LaneGraph
 from everroad.scenario.right_of_way import grant
@@ -28,66 +29,60 @@ _SPAWN_EVERY_STEPS = 4
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """What drives at one instant: the fleet, the instant's number, and what the next step needs."""
+    """What drives at one instant: the fleet, the instant's number, and the next free track number."""
 
     fleet: Fleet
     sim_step: int
     next_track: int
-    gap_m: Float[ndarray, "n"]
-    leader_mps: Float[ndarray, "n"]
 
 
-def where(graph: LaneGraph, fleet: Fleet, after_s: Float[ndarray, "n"] | float = 0.0) -> tuple[Float[ndarray, "n 2"], Float[ndarray, "n"]]:
-    """Reference point and heading of each, ``after_s`` seconds (at most one step) after the fleet's instant."""
+class Whereabouts(NamedTuple):
+    """Reference points, headings, and speeds along them (``n`` each; metres, radians, metres a second)."""
+
+    xy_m: Float[ndarray, "n 2"]
+    yaw_rad: Float[ndarray, "n"]
+    speed_mps: Float[ndarray, "n"]
+
+
+def where(graph: LaneGraph, fleet: Fleet, after_s: Float[ndarray, "n"] | float = 0.0) -> Whereabouts:
+    """Where everybody is ``after_s`` seconds (at most one step) after the fleet's instant."""
     s_m = fleet.s_m + fleet.speed_mps * after_s + fleet.applied_mps2 * np.square(after_s) / 2
     segment, length = fleet.route[:, 0], graph.curves.length_m[fleet.route[:, 0]]
     left, slope = lateral(s_m, fleet.change_from, fleet.change_s_m, fleet.change_m, fleet.change_left_m)
     over = (s_m > length) & (fleet.route[:, 1] >= 0)
     segment = np.where(over, fleet.route[:, 1], segment)
-    xy, yaw = look_up(graph.curves, segment, np.where(over, s_m - length, s_m), left + fleet.bias_left_m)
-    return xy, yaw + np.arctan(slope)
+    s_m, left = np.where(over, s_m - length, s_m), left + fleet.bias_left_m
+    xy, yaw = look_up(graph.curves, segment, s_m, left)
+    along = along_offset(graph.curves, segment, s_m, left)
+    speed = (fleet.speed_mps + fleet.applied_mps2 * after_s) * np.hypot(along, slope)
+    return Whereabouts(xy, yaw + np.arctan2(slope, along), speed)
 
 
 def start(graph: LaneGraph, places: Places, seed: int) -> Motion:
     """The ego on some road in town, and traffic around it."""
-    inside = (graph.road[places.segment] >= 0) & ~graph.bicycle[places.segment] & ~graph.leaves_town[places.segment]
-    inside &= _from_town(graph)[places.segment]
-    nobody = _empty_fleet(graph)
-    ego = place_one(graph, places, nobody, inside, seed, EGO_TRACK)
+    in_town = ~graph.bicycle & ~graph.leaves_town & (graph.leg_out >= 0)
+    ego = place_one(graph, places, None, in_town[places.segment], seed, EGO_TRACK)
     assert ego is not None
-    xy, _ = where(graph, ego)
+    xy = where(graph, ego).xy_m
     fleet, next_track = populate(graph, places, ego, xy[0], seed, 1, ring=False, tries=160)
-    return Motion(fleet, 0, next_track, np.full(len(fleet), 1e6), np.zeros(len(fleet)))
-
-
-def _from_town(graph: LaneGraph) -> Bool[ndarray, "c"]:
-    """Lanes that begin at an intersection."""
-    return graph.leg_out >= 0
-
-
-def _empty_fleet(graph: LaneGraph) -> Fleet:
-    from everroad.scenario.fleet import recruit
-
-    one = recruit(np.random.default_rng(0), 1, 0, [0, 0, 0, 0], 0.0, 0.0, 0)
-    return select(one, np.zeros(1, bool))
+    return Motion(fleet, 0, next_track)
 
 
 def advance(
     graph: LaneGraph, places: Places, plan: SignalPlan, seed: int, motion: Motion, blocked: Bool[ndarray, "nodes 4"], sim_time_s: float
 ) -> tuple[Fleet, Motion]:
     """One step: the fleet as it is now with the acceleration it applies until the next instant, and the motion at the next instant."""
-    fleet = change_lanes(graph, motion.fleet, seed, motion.sim_step, motion.gap_m, motion.leader_mps)
+    fleet = change_lanes(graph, motion.fleet, seed, motion.sim_step)
     fleet = grant(graph, plan, fleet, sim_time_s, blocked)
-    wanted, _, _ = accelerations(graph, fleet)
-    now = replace(fleet, applied_mps2=np.maximum(wanted, -fleet.speed_mps / SIM_STEP_S))
+    wanted, gap, leader = accelerations(graph, fleet)
+    now = replace(fleet, applied_mps2=np.maximum(wanted, -fleet.speed_mps / SIM_STEP_S), gap_m=gap, leader_mps=leader)
     later = _moved(graph, now, seed)
-    xy, _ = where(graph, later)
+    xy = where(graph, later).xy_m
     later = dismiss(graph, later, xy)
     next_track = motion.next_track
     if motion.sim_step % _SPAWN_EVERY_STEPS == 0:
         later, next_track = populate(graph, places, later, xy[0], seed, next_track, ring=True, tries=4)
-    _, gap, leader = accelerations(graph, later)
-    return now, Motion(later, motion.sim_step + 1, next_track, gap, leader)
+    return now, Motion(later, motion.sim_step + 1, next_track)
 
 
 def _moved(graph: LaneGraph, fleet: Fleet, seed: int) -> Fleet:
@@ -112,16 +107,3 @@ def _moved(graph: LaneGraph, fleet: Fleet, seed: int) -> Fleet:
         fleet, s_m=s_m, speed_mps=speed, route=route, previous=previous, reserved=reserved, choices=choices,
         change_from=np.where(done, -1, fleet.change_from),
     )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """One road user over the frames: rows ``frames`` have positions (of the reference point), headings and speeds."""
-
-    track: int
-    kind: int
-    size_m: Float[ndarray, "3"]
-    frames: Int[ndarray, "k"]
-    xy_m: Float[ndarray, "k 2"]
-    yaw_rad: Float[ndarray, "k"]
-    speed_mps: Float[ndarray, "k"]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 _RAMP = 0.35  # share of the curve spent on each spiral
-_SAMPLES = 64
+_SAMPLES = 128
 
 
 def _unit_turn(angle_rad: float) -> tuple[Float[ndarray, "p 2"], float]:
@@ -44,9 +44,9 @@ def turn_curve(
             unit, unit_tangent = _unit_turn(angle)
             rotation = np.array([[ahead[0], ahead[1]], [-ahead[1], ahead[0]]])
             bend = start_m + (first - tangent) * ahead + unit @ rotation * (tangent / unit_tangent)
-            pieces = [start_m[None]] if first - tangent > 0.05 else []
+            pieces = [start_m[None]] if first - tangent > 1e-3 else []
             pieces.append(bend)
-            if second - tangent > 0.05:
+            if second - tangent > 1e-3:
                 pieces.append(end_m[None])
             return np.concatenate(pieces)
     reach = float(np.hypot(*(end_m - start_m)))

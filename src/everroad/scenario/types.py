@@ -146,8 +146,8 @@ class Divider:
 class Area:
     """One polygon with holes; the exterior is not closed (the last point is not the first)."""
 
-    exterior_m: Float[ndarray, "p 3"]
-    holes_m: tuple[Float[ndarray, "p 3"], ...] = ()
+    exterior_m: Float[ndarray, "_ 3"]
+    holes_m: tuple[Float[ndarray, "_ 3"], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
 
 from everroad.conditions.show import draw_conditions
 from everroad.media import VideoWriter, contact_sheet, panels, write_png
@@ -188,7 +190,7 @@ def sheet_indices(frames: int) -> list[int]:
     return sorted({1, *(math.ceil(frames * part / parts) for part in range(1, parts + 1))})
 
 
-def _sheet(rows: list[list[Picture]], indices: list[int], captions: list[str]) -> Picture:
+def _sheet(rows: list[list[Picture]], indices: list[int], captions: list[str]) -> UInt8[ndarray, "sheet_h sheet_w 3"]:
     """One row each of conditions, generated and reference; one column a frame."""
     of_kind = list(zip(*rows, strict=True))
     labels = [f"{caption} {i}" for caption in captions for i in indices]

@@ -83,7 +83,9 @@ def start_image(source: Source, start: str, painted: Callable[[int], Picture]) -
     path = source.recorded_path(0)
     if path is None:
         name = source.camera.name
-        raise ValueError(f"start image: expected a recorded image of {name}, got a scenario without; use the painter's or a file")
+        raise ValueError(
+            f"start image: expected a recorded image of {name}, got a scenario without; use the painter's or a file"
+        )
     return f"recorded: {path.name}", source.fitted(path)
 
 

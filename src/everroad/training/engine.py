@@ -109,7 +109,7 @@ def _loop(
 ) -> None:
     if state.train_step >= recipe.train_steps:
         return
-    saved_at = time.monotonic()
+    saved_at, saved_step, every = time.monotonic(), state.train_step, recipe.loop.checkpoint_steps
     with _closing(recipe.batches(state.train_step)) as batches:
         while state.train_step < recipe.train_steps:
             asked_at = time.monotonic()
@@ -128,12 +128,13 @@ def _loop(
             last = state.train_step == recipe.train_steps
             if last or state.train_step % recipe.loop.strip_steps == 0:
                 _draw_strip(recipe, state, device, log)
-            due = state.train_step % recipe.loop.checkpoint_steps == 0
+            # Where a run may not pause at the multiple itself, it is saved at the next place where it may.
+            due = state.train_step // every > saved_step // every
             due |= time.monotonic() - saved_at > 60 * recipe.loop.checkpoint_minutes
             out_of_time = time.monotonic() > until
             if last or ((due or stop.asked or out_of_time) and recipe.may_pause(state.train_step)):
                 _save(recipe, state, run_dir, log)
-                saved_at = time.monotonic()
+                saved_at, saved_step = time.monotonic(), state.train_step
                 if stop.asked and not last:
                     raise KeyboardInterrupt
                 if out_of_time:
@@ -154,7 +155,7 @@ def _update(
         loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.trained.values(), recipe.optimiser.gradient_clip)
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
-        _give_up(recipe, state, batch, run_dir, float(loss), float(norm))
+        _give_up(recipe, state, batch, run_dir, float(loss.detach()), float(norm))
     state.optimiser.step()
     state.optimiser.zero_grad(set_to_none=True)
     state.train_step += 1

@@ -58,7 +58,8 @@ class RunLog:
         """Writes what the window holds, so that nothing before a checkpoint is lost."""
         if not self._window:
             return
-        means = {name: mean_of(self._window, name) for name in self._window[-1]}
+        names = dict.fromkeys(name for metrics in self._window for name in metrics)
+        means = {name: mean_of(self._window, name) for name in names}
         self._file.write(json.dumps({"train_step": self._train_step, "over": len(self._window), **means}) + "\n")
         self._file.flush()
         for name, value in means.items() if self._board else ():

@@ -32,7 +32,9 @@ def create_state(recipe: Recipe, device: torch.device) -> TrainState:
     """The state before train step 0. Raises ``ValueError`` where the recipe trains nothing, or something not of its module."""
     with addressed_torch_generator(device, recipe.seed, "build"):
         module = recipe.build()
-    module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # On the CPU, GroupNorm in bf16 takes fourteen times as long over channels_last, and that outweighs the convolutions' gain.
+    memory_format = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    module.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
     chosen = {id(parameter) for parameter in recipe.parameters(module)}
     trained = {name: parameter for name, parameter in module.named_parameters() if id(parameter) in chosen}
     if not chosen or len(trained) != len(chosen):

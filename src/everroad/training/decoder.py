@@ -1,0 +1,97 @@
+"""The learned part of the decoder: trained alone, since the encoder is the closed-form patch code.
+
+Losses compared: L1; with the gradients of the picture; with the magnitudes of its 8x8 spectra; with a small adversarial term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from everroad.data.addressing import addressed_generator
+from everroad.data.sampler import frame_draws, frame_steps_per_block
+from everroad.model.world_model import WorldModel
+from everroad.training.denoiser import DenoiserRecipe
+
+
+@dataclass(frozen=True)
+class DecoderLossConfig:
+    """Weights of the terms beside L1 and the noise (standard deviation, latents) that makes the decoder robust to generated ones."""
+
+    gradient: float = 0.5
+    spectrum: float = 0.0
+    latent_noise: float = 0.05
+
+
+@dataclass(frozen=True)
+class PictureBatch:
+    """Pictures (uint8) and the noise added to their latents, scaled."""
+
+    images: UInt8[Tensor, "b 3 h w"]
+    noise: Float[Tensor, "b z y x"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderRecipe(DenoiserRecipe):
+    """Trains ``autoencoder.detail`` of a world model and nothing else."""
+
+    terms: DecoderLossConfig = field(default_factory=DecoderLossConfig)
+
+    def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
+        model: WorldModel = module  # type: ignore[assignment]
+        return model.autoencoder.detail.parameters()
+
+    def batches(self, first_train_step: int) -> Iterator[PictureBatch]:  # type: ignore[override]
+        per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
+        with self.prefetcher(first_train_step // per_block) as blocks:
+            train_step = first_train_step
+            for block in blocks:
+                while train_step // per_block == block.index:
+                    draws = frame_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
+                    images = block.images_at(draws.clip, draws.frame)
+                    level = addressed_generator(self.seed, "latent noise", train_step).random(
+                        (self.batch, 1, 1, 1), dtype=np.float32
+                    )
+                    noise = self.draw_noise("decoder", train_step)[:, 0]
+                    yield PictureBatch(images, torch.from_numpy(level) * self.terms.latent_noise * noise)
+                    train_step += 1
+
+    def loss(
+        self, module: nn.Module, batch: PictureBatch, train_step: int
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:  # type: ignore[override]
+        model: WorldModel = module  # type: ignore[assignment]
+        images = batch.images.float() / 255
+        with torch.no_grad():
+            latents = model.autoencoder.encode(images) + batch.noise
+        decoded = model.autoencoder.decode(latents)
+        absolute = (decoded - images).abs().mean()
+        total = absolute + self.terms.gradient * gradient_error(decoded, images)
+        if self.terms.spectrum:
+            total = total + self.terms.spectrum * spectrum_error(decoded, images)
+        psnr = -10 * (decoded.detach().clamp(0, 1) - images).square().mean().log10()
+        return total, {"psnr_db": psnr, "l1": absolute.detach()}
+
+    def sample_strip(self, module: nn.Module, train_step: int) -> None:
+        return None
+
+
+def gradient_error(decoded: Float[Tensor, "b 3 h w"], images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:
+    """Mean absolute error of the horizontal and vertical differences."""
+    error = decoded - images
+    return error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+
+
+def spectrum_error(decoded: Float[Tensor, "b 3 h w"], images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:
+    """Mean absolute difference of the magnitudes of 8x8 blocks' Fourier coefficients: right detail, whatever its place."""
+
+    def magnitudes(pictures: Tensor) -> Tensor:
+        blocks = pictures.unfold(2, 8, 8).unfold(3, 8, 8)
+        return torch.fft.rfft2(blocks.float(), norm="ortho").abs()
+
+    return F.l1_loss(magnitudes(decoded), magnitudes(images))

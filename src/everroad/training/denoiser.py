@@ -1,0 +1,186 @@
+"""Stage 1 (STAGE): single frames, the ground truth as previous frame, no memory; and what all denoiser stages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from numpy import ndarray
+from torch import Tensor, nn
+
+from everroad.conditions.types import Conditions
+from everroad.data.addressing import addressed_generator
+from everroad.data.blocks import Block, BlockConfig, BlockShape
+from everroad.data.prefetch import BlockPrefetcher
+from everroad.data.sampler import frame_draws, frame_steps_per_block
+from everroad.diffusion.loss import NoiseLevelConfig, denoising_loss, draw_sigma
+from everroad.diffusion.preconditioning import per_sample
+from everroad.diffusion.sampler import schedule_of
+from everroad.model.checkpoint import load_weights, packaged_path, read_safetensors
+from everroad.model.presets import get_preset
+from everroad.model.world_model import WorldModel
+from everroad.training.degrade import Degradation, DegradeConfig, degrade_previous, draw_degradation, drop_conditions
+from everroad.training.recipe import Recipe
+from everroad.training.strips import rollout_strip
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """How training pictures are made: towns, segments and frames of a block, uses of each frame, render processes."""
+
+    towns: int = 16
+    segments: int = 5
+    frames: int = 13
+    uses: int = 8
+    town_seconds: float = 20.0
+    workers: int = 1
+    cache_dir: str = ""
+
+    @property
+    def shape(self) -> BlockShape:
+        return BlockShape(self.towns, self.segments, self.frames)
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """Pictures (uint8) and conditions of one train step's samples, with its addressed draws."""
+
+    target: UInt8[Tensor, "b v 3 h w"]
+    previous: UInt8[Tensor, "b v 3 h w"]
+    anchor: UInt8[Tensor, "b v 3 h w"]
+    conditions: Conditions
+    degradation: Degradation
+    sigma: Float[Tensor, "b"]
+    noise: Float[Tensor, "b v z y x"]
+    previous_noise: Float[Tensor, "b v z y x"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserRecipe(Recipe):
+    """Stage 1. ``init`` is a model file or a run's ``model.safetensors`` whose fitting weights are taken over, "" for none."""
+
+    preset: str
+    batch: int = 16
+    init: str = ""
+    plan: BlockPlan = field(default_factory=BlockPlan)
+    degrade: DegradeConfig = field(default_factory=DegradeConfig)
+    levels: NoiseLevelConfig = field(default_factory=NoiseLevelConfig)
+    object_weight: float = 1.0
+
+    def build(self) -> nn.Module:
+        model = WorldModel(get_preset(self.preset))
+        if self.init:
+            path = Path(self.init)
+            load_weights(model, read_safetensors(path)[0], self.init)
+        else:
+            code, _ = read_safetensors(packaged_path(f"{self.preset}-code.safetensors"))
+            load_weights(model.autoencoder.code, code, "packaged patch code")
+        return model
+
+    def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
+        """Everything but the autoencoder, the unused projections of HTFT and what no loss reaches."""
+        return [p for name, p in module.named_parameters() if not name.startswith(("autoencoder.", "unet.htft."))]
+
+    def block_config(self) -> BlockConfig:
+        """Where the pictures come from."""
+        preset = get_preset(self.preset)
+        return BlockConfig(
+            seed=self.seed,
+            towns=self.plan.towns,
+            segments=self.plan.segments,
+            frames=self.plan.frames,
+            height_px=preset.height_px,
+            width_px=preset.width_px,
+            town_seconds=self.plan.town_seconds,
+        )
+
+    def batches(self, first_train_step: int) -> Iterator[FrameBatch]:
+        per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
+        with self.prefetcher(first_train_step // per_block) as blocks:
+            train_step = first_train_step
+            for block in blocks:
+                while train_step // per_block == block.index:
+                    yield self._batch(block, train_step)
+                    train_step += 1
+
+    def prefetcher(self, first_block: int) -> BlockPrefetcher:
+        """The blocks from ``first_block`` on."""
+        cache = Path(self.plan.cache_dir or Path.home() / ".cache" / "everroad" / f"{self.name}-{self.seed}")
+        return BlockPrefetcher(self.block_config(), first_block, self.plan.workers, cache)
+
+    def free_fields(self) -> tuple[str, ...]:
+        return (*super().free_fields(), "plan.workers", "plan.cache_dir")
+
+    def _batch(self, block: Block, train_step: int) -> FrameBatch:
+        draws = frame_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
+        config = get_preset(self.preset)
+        return FrameBatch(
+            target=block.images_at(draws.clip, draws.frame)[:, None],
+            previous=block.images_at(draws.clip, draws.frame - 1)[:, None],
+            anchor=block.images_at(draws.anchor_clip, draws.anchor_frame)[:, None],
+            conditions=block.conditions_at(draws.clip, draws.frame),
+            degradation=draw_degradation(self.degrade, self.seed, train_step, self.batch, config.latent_channels),
+            sigma=self.draw_sigmas("sigma", train_step),
+            noise=self.draw_noise("noise", train_step),
+            previous_noise=self.draw_noise("previous", train_step),
+        )
+
+    def draw_sigmas(self, purpose: str, train_step: int) -> Float[Tensor, "b"]:
+        """One noise level a sample."""
+        draw = addressed_generator(self.seed, purpose, train_step)
+        uniform, normal = torch.from_numpy(draw.random(self.batch)), torch.from_numpy(draw.standard_normal(self.batch))
+        return draw_sigma(uniform, normal, schedule_of(get_preset(self.preset).sampler)[:-1], self.levels).float()
+
+    def draw_noise(self, purpose: str, train_step: int) -> Float[Tensor, "b v z y x"]:
+        """Standard normal latents of one view."""
+        config = get_preset(self.preset)
+        shape = (self.batch, 1, config.latent_channels, config.latent_rows, config.latent_columns)
+        return torch.from_numpy(addressed_generator(self.seed, purpose, train_step).standard_normal(shape, dtype=np.float32))
+
+    def loss(
+        self, module: nn.Module, batch: FrameBatch, train_step: int
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
+        model: WorldModel = module  # type: ignore[assignment]
+        conditions = drop_conditions(batch.conditions, batch.degradation)
+        clean, previous, anchor = (encode_bytes(model, images) for images in (batch.target, batch.previous, batch.anchor))
+        previous = degrade_previous(previous, batch.previous_noise, batch.degradation)
+        context = model.prepare(conditions, anchor, batch.degradation.anchor_present)
+        aligned = model.align(previous, batch.degradation.previous_sigma, context, batch.degradation.previous_present)
+        noisy = clean + per_sample(batch.sigma, clean) * batch.noise
+        denoised, _ = model.denoise(noisy, batch.sigma, aligned, context, None)
+        per_sample_loss = denoising_loss(denoised, clean, batch.sigma, self.weight_map(batch.conditions))
+        return per_sample_loss.mean(), by_noise_level(per_sample_loss.detach(), batch.sigma)
+
+    def weight_map(self, conditions: Conditions) -> Float[Tensor, "b v 1 y x"]:
+        """1 plus ``object_weight`` times the share of each latent cell that boxes cover."""
+        covered = conditions.box_image.amax(2).float() / 255
+        patch = get_preset(self.preset).autoencoder.patch_px
+        return 1 + self.object_weight * nn.functional.avg_pool2d(covered, patch)[:, :, None]
+
+    def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
+        return rollout_strip(module)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def encode_bytes(model: WorldModel, images: UInt8[Tensor, "b v 3 h w"]) -> Float[Tensor, "b v z y x"]:
+    """Latents of byte pictures; the patch code is fixed, so nothing of it is kept for the backward pass."""
+    return model.encode(images.float() / 255)
+
+
+def by_noise_level(losses: Float[Tensor, "b"], sigma: Float[Tensor, "b"]) -> dict[str, Tensor | float]:
+    """Mean losses of samples below and above a tenth and one: what the curves are read by."""
+    bands: dict[str, Bool[Tensor, "b"]] = {
+        "loss_sigma_low": sigma < 0.1,
+        "loss_sigma_middle": (sigma >= 0.1) & (sigma < 1.5),
+        "loss_sigma_high": sigma >= 1.5,
+    }
+    return {name: losses[band].mean() for name, band in bands.items() if bool(band.any())}
+
+
+def with_changes(recipe: DenoiserRecipe, **changes: object) -> DenoiserRecipe:
+    """A recipe with other fields."""
+    return replace(recipe, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+"""Named recipes: ``everroad train NAME [key=value …]``. Each names its command, what it trains and on what it was run."""
+
+from __future__ import annotations
+
+import difflib
+
+from everroad.training.decoder import DecoderRecipe
+from everroad.training.denoiser import BlockPlan, DenoiserRecipe
+from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
+from everroad.training.walks import RolloutRecipe, WalkRecipe
+
+_FRAMES = BlockPlan()
+_WALKS = BlockPlan(towns=16, segments=3, frames=25, uses=4)
+
+
+def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict[str, Recipe]:
+    """Autoencoder, stage 1, 2 and 3 of one preset; ``samples`` is the number of stage 1's training samples."""
+    loop = LoopConfig(checkpoint_steps=2000, checkpoint_minutes=5.0, strip_steps=1500)
+    walk_steps = _WALKS.frames - 1
+    return {
+        f"{preset}-decoder": DecoderRecipe(
+            name=f"{preset}-decoder", preset=preset, batch=16, train_steps=3000, loop=loop, plan=_FRAMES,
+            optimiser=OptimiserConfig(learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
+        ),
+        f"{preset}-stage1": DenoiserRecipe(
+            name=f"{preset}-stage1", preset=preset, batch=batch, train_steps=samples // batch, loop=loop, plan=_FRAMES,
+            optimiser=OptimiserConfig(learning_rate=learning_rate, schedule="constant", warmup_steps=500, ema_decay=0.9995),
+        ),
+        f"{preset}-stage2": WalkRecipe(
+            name=f"{preset}-stage2", preset=preset, batch=batch, train_steps=samples // 10 // batch // walk_steps * walk_steps,
+            loop=loop, plan=_WALKS,
+            optimiser=OptimiserConfig(learning_rate=learning_rate, warmup_steps=200, ema_decay=0.998),
+        ),
+        f"{preset}-stage3": RolloutRecipe(
+            name=f"{preset}-stage3", preset=preset, batch=batch, train_steps=samples // 4 // batch // walk_steps * walk_steps,
+            loop=loop, plan=_WALKS,
+            optimiser=OptimiserConfig(learning_rate=learning_rate / 2, warmup_steps=200, ema_decay=0.999),
+        ),
+    }  # fmt: skip
+
+
+RECIPES: dict[str, Recipe] = {
+    **_stages("town", batch=16, samples=500_000, learning_rate=4e-4),
+    **_stages("town-nano", batch=16, samples=200_000, learning_rate=8e-4),
+    **_stages("town-hd", batch=64, samples=4_000_000, learning_rate=4e-4),
+}
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises ``ValueError`` with the names there are."""
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"recipe: expected one of {', '.join(RECIPES)}, got '{name}'{hint}")
+    return RECIPES[name]

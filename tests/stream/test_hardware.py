@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from everroad.stream.hardware import Stopwatch, describe_hardware, rss_mb, usable_device, versions
+
+
+def test_stopwatch_sums_and_skips_the_warm_up():
+    watch = Stopwatch(torch.device("cpu"))
+    for seconds in (0.05, 0.002, 0.002):
+        with watch.stage("work"):
+            time.sleep(seconds)
+    assert watch.total_s()["work"] >= 0.054
+    assert 2 <= watch.median_ms(skip=1)["work"] < 50
+    assert watch.median_ms(skip=3)["work"] >= 2  # fewer turns than are to be skipped: all count
+
+
+def test_stopwatch_keeps_no_failed_turn():
+    watch = Stopwatch(torch.device("cpu"))
+    with pytest.raises(KeyError), watch.stage("work"):
+        raise KeyError
+    assert "work" not in watch.seconds
+
+
+def test_rss_follows_what_is_allocated():
+    before = rss_mb()
+    if before is None:
+        pytest.skip("this system does not say how much memory a process holds")
+    block = torch.ones(25_000_000)  # 100 MB
+    after = rss_mb()
+    assert 80 < after - before < 140
+    assert block.sum() > 0
+
+
+def test_devices():
+    assert usable_device("cpu") == torch.device("cpu")
+    for name in ("gpu", "meta", "cuda:99"):
+        with pytest.raises(ValueError, match="device: expected"):
+            usable_device(name)
+
+
+def test_what_is_described():
+    assert "cores" in describe_hardware(torch.device("cpu"))
+    assert versions()["torch"].split("+")[0] == torch.__version__.split("+")[0]
