@@ -238,10 +238,10 @@ def test_convert_reads_a_scenario_file(town: Path, tmp_path: Path, capsys: pytes
     ("changes", "words"),
     [
         ({"format_version": 99}, "format_version"),
-        ({"time_s": [0.0, 0.5, 0.4]}, "increasing"),
+        ({"time_s": [*range(119), 118]}, "increasing"),
         ({"world_from_ego": {"translation_m": [[float("nan"), 0, 0]] * 120, "rotation_wxyz": [[1, 0, 0, 0]] * 120}}, "NaN"),
         ({"actors": [{"track_id": "a", "category": None, "size_lwh_m": [4, -2, 1], "first_frame": 0,
-                      "poses": {"translation_m": [[0, 0, 0]], "rotation_wxyz": [[1, 0, 0, 0]]}}]}, "positive"),
+                      "poses": {"translation_m": [[0, 0, 0]], "rotation_wxyz": [[1, 0, 0, 0]]}}]}, "size_lwh_m"),
     ],
 )  # fmt: skip
 def test_refused_scenarios_make_nothing(
@@ -380,8 +380,8 @@ def test_an_interrupt_keeps_the_partial_video_and_says_so(town: Path, weights: P
 
 def test_a_disk_that_fills_keeps_the_partial_video_and_says_so(town: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    # Files of more than 8 KiB fail with EFBIG: the nearest thing to a full disk without a file system of one's own.
-    run = started(town, weights, out, prefix="ulimit -f 8;")
+    # Files of more than 4 KiB fail with EFBIG: the nearest thing to a full disk without a file system of one's own.
+    run = started(town, weights, out, prefix="ulimit -f 4;")
     _, err = run.communicate(timeout=120)
     assert run.returncode == 1, err
     assert str(out / "video.partial.mp4") in err

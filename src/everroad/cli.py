@@ -5,25 +5,36 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from cyclopts import App, Parameter, validators
+from cyclopts import App, Parameter
 
 from everroad import __version__
-from everroad.console import check_writable, exit_status, kept_is_said, output_file, progress_bar
+from everroad.console import (
+    COMPUTE,
+    MODEL,
+    AtLeastOne,
+    Compute,
+    Model,
+    NotNegative,
+    check_writable,
+    exit_status,
+    kept_is_said,
+    load_model,
+    output_file,
+    progress_bar,
+    say,
+)
 
 DEMO_SEED, DEMO_FRAMES, TOWN_RATE_HZ = 1_000_003, 120, 12.0
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
-NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
-
 app = App(
     name="everroad",
     help="Driving scenarios in, endless camera video out, one frame at a time.",
     version=__version__,
     default_parameter=Parameter(negative=""),
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 scenario_app = App(name="scenario", help="Author, convert and look at scenarios.")
 evaluate_app = App(name="evaluate", help="Measure how good a model is.")
@@ -32,42 +43,12 @@ for _group in (scenario_app, evaluate_app, bench_app):
     app.command(_group)
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Compute:
-    """Where and how the networks run."""
-
-    device: str = "cpu"
-    "cpu, cuda or cuda:N."
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    "What the networks compute in; bfloat16 is quicker only where the processor has its instructions."
-    threads: AtLeastOne | None = None
-    "Threads of torch on the CPU; its own choice if not given."
-    quiet: bool = False
-    "Print nothing but errors."
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Model:
-    """Which weights."""
-
-    preset: str = "town"
-    "Packaged weights of this preset."
-    weights: Path | None = None
-    "A weights file (.safetensors) instead of packaged ones."
-
-
-COMPUTE, MODEL = Compute(), Model()
-
-
 @app.command
 def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
     """Generate 120 frames of an evaluation town on a clear day. An earlier run in the folder is replaced.
 
-    Parameters
-    ----------
-    out: Folder of the run.
+    Args:
+        out: Folder of the run.
     """
     from everroad.stream.folder import check_folder
 
@@ -75,7 +56,7 @@ def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
     from everroad.scenario.town import author_town
     from everroad.stream.run import generate_run
 
-    world_model, card = _load(MODEL, compute)
+    world_model, card = load_model(MODEL, compute)
     town = author_town(DEMO_SEED, seconds=(DEMO_FRAMES + 1) / TOWN_RATE_HZ, frame_rate_hz=TOWN_RATE_HZ)
     options = {"frames": DEMO_FRAMES, "device": compute.device, "dtype": compute.dtype, "overwrite": True}
     with kept_is_said(out, "*.partial.mp4"), progress_bar("demo", compute.quiet) as progress:
@@ -90,14 +71,13 @@ def town(
 ) -> None:  # fmt: skip
     """Author a town with traffic, and an ego car that drives through it.
 
-    Parameters
-    ----------
-    seed: Which town; 1000000 and more are for evaluation, never for training.
-    out: Scenario file to write, .json or .json.gz.
-    seconds: Length of the drive.
-    frame_rate: Frames a second.
-    rig: Named camera rig: nuscenes-front or nuscenes-6.
-    quiet: Print nothing but errors.
+    Args:
+        seed: Which town; 1000000 and more are for evaluation, never for training.
+        out: Scenario file to write, .json or .json.gz.
+        seconds: Length of the drive.
+        frame_rate: Frames a second.
+        rig: Named camera rig: nuscenes-front or nuscenes-6.
+        quiet: Print nothing but errors.
     """
     with output_file(out, ".json", ".json.gz"):
         from everroad.scenario.storage import save_scenario
@@ -105,7 +85,7 @@ def town(
 
         authored = author_town(seed, seconds=seconds, frame_rate_hz=frame_rate, rig=rig)
         save_scenario(authored, out)
-    _say(f"{out}: {len(authored)} frames, {len(authored.actors)} actors, {authored.weather} {authored.time_of_day}", quiet)
+    say(f"{out}: {len(authored)} frames, {len(authored.actors)} actors, {authored.weather} {authored.time_of_day}", quiet)
 
 
 @scenario_app.command
@@ -115,21 +95,20 @@ def convert(
 ) -> None:  # fmt: skip
     """Convert a driving log (Argoverse 2) or another scenario file; the source is recognised.
 
-    Parameters
-    ----------
-    source: Folder of the log, or scenario file.
-    out: Scenario file to write, .json or .json.gz.
-    rig: Named camera rig instead of the source's own cameras: nuscenes-front or nuscenes-6.
-    without_map: Leave map and ground height out.
-    frame_rate: Frames a second; 12 for logs, a scenario file's own for those.
-    quiet: Print nothing but errors.
+    Args:
+        source: Folder of the log, or scenario file.
+        out: Scenario file to write, .json or .json.gz.
+        rig: Named camera rig instead of the source's own cameras: nuscenes-front or nuscenes-6.
+        without_map: Leave map and ground height out.
+        frame_rate: Frames a second; 12 for logs, a scenario file's own for those.
+        quiet: Print nothing but errors.
     """
     with output_file(out, ".json", ".json.gz"):
         from everroad.scenario.sources import convert_scenario
 
         made = convert_scenario(source, out, rig=rig, without_map=without_map, frame_rate_hz=frame_rate)
     cameras = ", ".join(camera.name for camera in made.cameras)
-    _say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {len(made.actors)} actors, cameras {cameras}", quiet)
+    say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {len(made.actors)} actors, cameras {cameras}", quiet)
 
 
 @scenario_app.command
@@ -139,23 +118,23 @@ def show(
 ) -> None:  # fmt: skip
     """Film a scenario from above and as its cameras' conditions.
 
-    Parameters
-    ----------
-    scenario: Scenario file, or folder of a log.
-    out: Video to write, .mp4.
-    camera: Camera to show; may be repeated. Without it, the one nearest to straight ahead.
-    rig: Named camera rig instead of the scenario's own cameras.
-    without_map: Leave map and ground height out.
-    quiet: Print nothing but errors.
+    Args:
+        scenario: Scenario file, or folder of a log.
+        out: Video to write, .mp4.
+        camera: Camera to show; may be repeated. Without it, the one nearest to straight ahead.
+        rig: Named camera rig instead of the scenario's own cameras.
+        without_map: Leave map and ground height out.
+        quiet: Print nothing but errors.
     """
-    with output_file(out, ".mp4"), kept_is_said(out.parent, f"{out.stem}.partial.mp4"), progress_bar("show", quiet) as progress:
+    partial = f"{out.stem}.partial.mp4"
+    with output_file(out, ".mp4"), kept_is_said(out.parent, partial), progress_bar("show", quiet) as progress:
         from everroad.scenario.sources import read_scenario
 
         shown = read_scenario(scenario, rig=rig, without_map=without_map)
         from everroad.conditions.show import show_scenario
 
         show_scenario(shown, out, camera or (), progress=progress)
-    _say(f"{out}: {len(shown)} frames", quiet)
+    say(f"{out}: {len(shown)} frames", quiet)
 
 
 @scenario_app.command
@@ -175,21 +154,20 @@ def generate(
 ) -> None:  # fmt: skip
     """Generate video of a scenario, which is resampled to the model's frame rate.
 
-    Parameters
-    ----------
-    scenario: Scenario file, or folder of a log.
-    out: Folder of the run.
-    frames: How many frames; to the scenario's end if not given.
-    seed: Which video of the scenario.
-    camera: Which camera; the one nearest to straight ahead if not given.
-    start: Start image: a picture file, "recorded", "painter", or "none" to make frame 0 from the conditions alone.
-    steps: Denoise steps a frame; the model's own if not given.
-    vertical_anchor: Where a taller picture is cropped: 0 keeps its top, 1 its bottom.
-    rig: Named camera rig instead of the scenario's own cameras.
-    without_map: Leave map and ground height out.
-    no_reference: Leave the recorded or painted frames out of the panels.
-    png: Write every frame to frames/ too.
-    overwrite: Replace an earlier run in the folder.
+    Args:
+        scenario: Scenario file, or folder of a log.
+        out: Folder of the run.
+        frames: How many frames; to the scenario's end if not given.
+        seed: Which video of the scenario.
+        camera: Which camera; the one nearest to straight ahead if not given.
+        start: Start image: a picture file, "recorded", "painter", or "none" to make frame 0 from the conditions alone.
+        steps: Denoise steps a frame; the model's own if not given.
+        vertical_anchor: Where a taller picture is cropped: 0 keeps its top, 1 its bottom.
+        rig: Named camera rig instead of the scenario's own cameras.
+        without_map: Leave map and ground height out.
+        no_reference: Leave the recorded or painted frames out of the panels.
+        png: Write every frame to frames/ too.
+        overwrite: Replace an earlier run in the folder.
     """
     from everroad.stream.folder import check_folder
 
@@ -199,7 +177,7 @@ def generate(
     read = read_scenario(scenario, rig=rig, without_map=without_map)
     from everroad.stream.run import generate_run
 
-    world_model, card = _load(model, compute)
+    world_model, card = load_model(model, compute)
     options: dict[str, Any] = {"frames": frames, "seed": seed, "camera": camera, "start": start, "steps": steps, "png": png}
     options |= {"vertical_anchor": vertical_anchor, "reference": not no_reference, "overwrite": overwrite}
     options |= {"image_folder": scenario.parent, "device": compute.device, "dtype": compute.dtype}
@@ -214,12 +192,11 @@ def train(
 ) -> None:
     """Train a named recipe. The same command again resumes it from its last checkpoint.
 
-    Parameters
-    ----------
-    recipe: Name of the recipe; a wrong one gets the list.
-    overrides: Settings of the recipe as key=value, such as optimiser.learning_rate=1e-4.
-    out: Folder of the run; runs/RECIPE if not given.
-    minutes: Stop, saved, after this long.
+    Args:
+        recipe: Name of the recipe; a wrong one gets the list.
+        overrides: Settings of the recipe as key=value, such as optimiser.learning_rate=1e-4.
+        out: Folder of the run; runs/RECIPE if not given.
+        minutes: Stop, saved, after this long.
     """
     import torch
 
@@ -237,7 +214,32 @@ def train(
     options |= {"threads": compute.threads, "quiet": compute.quiet}
     with kept_is_said(run_dir, "checkpoints/*"):
         result = train_recipe(chosen, run_dir, max_seconds=seconds, **options)
-    _say(f"{run_dir}: {result.train_step} of {chosen.train_steps} train steps", compute.quiet)
+    say(f"{run_dir}: {result.train_step} of {chosen.train_steps} train steps", compute.quiet)
+
+
+@evaluate_app.command
+def quick(
+    *, out: Path, towns: AtLeastOne = 8, frames: AtLeastOne = 240, without_memory: bool = False, model: Model = MODEL,
+    compute: Compute = COMPUTE,
+) -> None:  # fmt: skip
+    """Measure a model on evaluation towns: layout obedience, what it remembers, drift and motion.
+
+    Args:
+        out: Folder for report and sheets.
+        towns: How many evaluation towns.
+        frames: How many frames of each.
+        without_memory: Hold the model's memory at zero.
+    """
+    check_writable(out)
+    from everroad.evaluation.quick import evaluate_quick
+
+    world_model, card = load_model(model, compute)
+    options: dict[str, Any] = {"towns": towns, "frames": frames, "memory": not without_memory}
+    with progress_bar("evaluate", compute.quiet) as progress:
+        report = evaluate_quick(
+            world_model, card, out, device=compute.device, dtype=compute.dtype, progress=progress, **options
+        )
+    say("\n".join(_lines(report)), compute.quiet)
 
 
 @bench_app.command
@@ -247,30 +249,19 @@ def stream(
 ) -> None:  # fmt: skip
     """Measure frames a second and milliseconds by stage of a stream, and the bytes it remembers.
 
-    Parameters
-    ----------
-    frames: How many frames are timed.
-    steps: Denoise steps a frame; the model's own if not given.
-    memory_frames: Stream this many frames more and say by how much the process grew after the hundredth.
-    as_json: Print one JSON object.
+    Args:
+        frames: How many frames are timed.
+        steps: Denoise steps a frame; the model's own if not given.
+        memory_frames: Stream this many frames more and say by how much the process grew after the hundredth.
+        as_json: Print one JSON object.
     """
     from everroad.stream.bench import bench_stream
 
-    world_model, card = _load(model, compute)
+    world_model, card = load_model(model, compute)
     options: dict[str, Any] = {"frames": frames, "steps": steps, "rss_frames": memory_frames}
     with progress_bar("bench", compute.quiet) as progress:
         measured = bench_stream(world_model, card, device=compute.device, dtype=compute.dtype, progress=progress, **options)
     print(json.dumps(measured) if as_json else "\n".join(_lines(measured)))
-
-
-def _load(model: Model, compute: Compute) -> tuple[Any, dict[str, Any]]:
-    import torch
-
-    from everroad.model.checkpoint import load_packaged, load_world_model
-
-    if compute.threads is not None:
-        torch.set_num_threads(compute.threads)
-    return load_packaged(model.preset) if model.weights is None else load_world_model(model.weights)
 
 
 def _lines(measured: dict[str, Any]) -> Iterator[str]:
@@ -278,19 +269,14 @@ def _lines(measured: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}"
 
 
-def _say(text: str, quiet: bool) -> None:
-    if not quiet:
-        print(text)
-
-
 def _say_run(report: dict[str, Any], out: Path, quiet: bool) -> None:
     scenario = report["scenario"]
     if scenario["resampled_from_hz"] is not None:
-        _say(f"resampled from {scenario['resampled_from_hz']:g} Hz to {scenario['frame_rate_hz']:g} Hz", quiet)
+        say(f"resampled from {scenario['resampled_from_hz']:g} Hz to {scenario['frame_rate_hz']:g} Hz", quiet)
     rate = report["frames_per_second"]
-    _say(f"{report['frames']} frames of {scenario['camera']}, {rate:g} frames/s without the encoder", quiet)
+    say(f"{report['frames']} frames of {scenario['camera']}, {rate:g} frames/s without the encoder", quiet)
     for name in sorted(path.name for path in out.iterdir()):
-        _say(str(out / name), quiet)
+        say(str(out / name), quiet)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What all commands share: exit statuses and the one line for an error, refused outputs, a progress bar."""
+"""What all commands share: options, exit statuses and the one line for an error, refused outputs, a progress bar."""
 
 from __future__ import annotations
 
@@ -8,15 +8,48 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, Parameter, validators
 
 OK, FAILED, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 # What a full or failing disk says; any other OSError is about a path that the user can mend.
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-
 LONGEST_TEXT = 1000  # characters
+
+AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Compute:
+    """Where and how the networks run."""
+
+    device: str = "cpu"
+    "cpu, cuda or cuda:N."
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    "What the networks compute in; bfloat16 is quicker only where the processor has its instructions."
+    threads: AtLeastOne | None = None
+    "Threads of torch on the CPU; its own choice if not given."
+    quiet: bool = False
+    "Print nothing but errors."
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Model:
+    """Which weights."""
+
+    preset: str = "town"
+    "Packaged weights of this preset."
+    weights: Path | None = None
+    "A weights file (.safetensors) instead of packaged ones."
+
+
+COMPUTE, MODEL = Compute(), Model()
 
 
 def exit_status(command: Callable[[], object]) -> int:
@@ -123,4 +156,22 @@ def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], None]
     try:
         yield progress
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()
+
+
+def load_model(model: Model, compute: Compute) -> tuple[Any, dict[str, Any]]:
+    """The ``WorldModel`` of the options and its card; sets torch's threads."""
+    import torch
+
+    from everroad.model.checkpoint import load_packaged, load_world_model
+
+    if compute.threads is not None:
+        torch.set_num_threads(compute.threads)
+    return load_packaged(model.preset) if model.weights is None else load_world_model(model.weights)
+
+
+def say(text: str, quiet: bool) -> None:
+    """Prints a result on stdout."""
+    if not quiet:
+        print(text)

@@ -51,6 +51,15 @@ def test_an_unpainted_line_between_opposite_lanes_is_a_road_divider(tmp_path):
     assert (found[0.0].mark, found[0.0].colour) == ("none", "unknown")
 
 
+def test_an_unpainted_line_between_lanes_counts_outside_intersections_alone(tmp_path):
+    for is_intersection in (False, True):
+        archive = map_archive()
+        for lane, side in (("11", "right"), ("13", "left")):
+            archive["lane_segments"][lane].update({f"{side}_lane_mark_type": "NONE", "is_intersection": is_intersection})
+        (tmp_path / "map.json").write_text(json.dumps(archive))
+        assert (4.0 in by_x(read_map(tmp_path / "map.json", SHIFT).lane_dividers)) is not is_intersection
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

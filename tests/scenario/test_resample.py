@@ -54,6 +54,11 @@ def test_a_recording_a_hair_shorter_than_15_5_s_gives_186_frames():
     assert len(frame_times(15.499814, 12.0)) == 186
 
 
+def test_an_end_that_rounding_moved_is_still_an_instant():
+    for duration_s in (1 - 1e-9, 1.0, 1 + 1e-9, sum([0.1] * 10)):
+        assert len(frame_times(duration_s, 12.0)) == 13
+
+
 def test_constant_velocity_and_turn_stay_exactly_that():
     time_s = np.cumsum(np.random.default_rng(3).uniform(0.05, 0.15, 60))
     time_s -= time_s[0]

@@ -121,6 +121,17 @@ def test_a_full_disk_leaves_no_half_file_and_the_old_one_whole(existed, tmp_path
     assert names(tmp_path) == (["x.json"] if existed else [])
 
 
+def test_a_reader_at_work_keeps_the_old_file_while_a_new_one_replaces_it(tmp_path):
+    path = tmp_path / "x.json"
+    save_scenario(small(3), path)
+    before = path.read_bytes()
+    with path.open("rb") as reader:
+        save_scenario(small(4), path)
+        assert reader.read() == before
+    assert len(load_scenario(path)) == 4
+    assert names(tmp_path) == ["x.json"]
+
+
 @pytest.mark.parametrize("where", ["absent/x.json", "file/x.json", "."])
 def test_a_path_that_cannot_be_written_is_refused_and_nothing_is_made(where, tmp_path):
     (tmp_path / "file").write_text("")

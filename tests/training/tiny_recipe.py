@@ -53,7 +53,7 @@ class TinyRecipe(Recipe):
     loop: LoopConfig = LOOP
 
     def build(self) -> nn.Module:
-        return TinyNet(self.dropout)
+        return TinyNet(self.dropout).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
         return (parameter for name, parameter in module.named_parameters() if not name.startswith("frozen"))

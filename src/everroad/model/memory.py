@@ -24,7 +24,7 @@ class MemoryRow:
     """What one denoise step reads: per site the entries at the config's ages."""
 
     form: Form
-    sites: tuple[Float[Tensor, "b v a m y x"], ...]
+    sites: tuple[Float[Tensor, "b v a _ _ _"], ...]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Memory:
     """N immutable entries, newest first: ``entries[a - 1]`` is the frame of age a. m = c (raw) or 2c (projected)."""
 
     form: Form
-    entries: tuple[tuple[Float[Tensor, "b v k m y x"], ...], ...]
+    entries: tuple[tuple[Float[Tensor, "b v k _ _ _"], ...], ...]
 
     @property
     def size_bytes(self) -> int:
@@ -66,7 +66,7 @@ def read_memory(memory: Memory, k: int, ages: tuple[int, ...]) -> MemoryRow:
     return MemoryRow(memory.form, tuple(torch.stack([site[:, :, k] for site in of_ages], dim=2) for of_ages in sites))
 
 
-def write_memory(memory: Memory, entry: tuple[Float[Tensor, "b v k m y x"], ...]) -> Memory:
+def write_memory(memory: Memory, entry: tuple[Float[Tensor, "b v k _ _ _"], ...]) -> Memory:
     """A memory with ``entry`` as its newest frame and the oldest dropped. Entries are stored detached."""
     kept = tuple(site.detach() for site in entry)
     return Memory(memory.form, (kept, *memory.entries[:-1]))

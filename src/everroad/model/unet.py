@@ -127,7 +127,7 @@ class UNet(nn.Module):
         tokens: Float[Tensor, "n l e"],
         mask: Bool[Tensor, "n l"],
         memory: MemoryRow | None,
-    ) -> tuple[Float[Tensor, "n c y x"], tuple[Float[Tensor, "n w r s"], ...]]:
+    ) -> tuple[Float[Tensor, "n c y x"], tuple[Float[Tensor, "n _ _ _"], ...]]:
         """Encode, fuse the skips with the memory, decode. ``features`` are the skips before fusion (STAGE: no recursion)."""
         h, skips = self._encode(h, embedding, tokens, mask)
         features = tuple(skips[level][i] for level, i in self.sites)

@@ -122,7 +122,7 @@ class WorldModel(nn.Module):
         previous: Previous,
         context: Context,
         memory: MemoryRow | None,
-    ) -> tuple[Float[Tensor, "b v z y x"], tuple[Float[Tensor, "b v c r s"], ...]]:
+    ) -> tuple[Float[Tensor, "b v z y x"], tuple[Float[Tensor, "b v _ _ _"], ...]]:
         """The denoised latent at noise level ``sigma`` (EDM, Karras et al. 2022, eq. 7) and the raw skip features."""
         b, views = noisy.shape[:2]
         c = precondition(sigma)
@@ -137,7 +137,7 @@ class WorldModel(nn.Module):
         denoised = per_sample(c.skip, noisy) * noisy + per_sample(c.out, noisy) * raw
         return denoised, tuple(f.unflatten(0, (b, views)) for f in features)
 
-    def project_features(self, features: tuple[Float[Tensor, "b v c r s"], ...]) -> tuple[Float[Tensor, "b v m r s"], ...]:
+    def project_features(self, features: tuple[Float[Tensor, "b v _ _ _"], ...]) -> tuple[Float[Tensor, "b v _ _ _"], ...]:
         """Keys and values of the features: what the projected memory stores (m = 2c)."""
         return tuple(
             block.project(f.flatten(0, 1)).unflatten(0, f.shape[:2]) for block, f in zip(self.unet.htft, features, strict=True)  # type: ignore[operator]

@@ -44,10 +44,15 @@ class _State:
     moving: bool
     swing: int
 
+    @property
+    def key(self) -> tuple[bool | int, ...]:
+        """The state as plain numbers."""
+        return (self.lights.head, self.lights.tail, self.lights.brake, self.moving, self.swing)
+
 
 def _state_of(actor: ActorState, look: Look) -> _State:
     brake = actor.acceleration_mps2 is not None and actor.acceleration_mps2 < BRAKING_MPS2
-    speed = 0.0 if actor.velocity_mps is None else float(np.linalg.norm(actor.velocity_mps))
+    speed = 0.0 if actor.velocity_mps is None else float(np.hypot(*actor.velocity_mps[:2]))
     shining = (look.dark or look.weather in ("rain", "fog")) and (actor.velocity_mps is None or speed > 0.2)
     swing = 0
     if speed > 0.2 and semantic_of(actor.category) == PEDESTRIAN:
@@ -89,7 +94,7 @@ class ActorModels:
     def model(self, actor: ActorState) -> _Model:
         """The near and the far mesh of an actor."""
         state = _state_of(actor, self._look)
-        key = (actor.track_id, actor.category, actor.size_lwh_m.tobytes(), state)
+        key = (actor.track_id, actor.category, actor.size_lwh_m.tobytes(), *state.key)
         if key in self._models:
             self._models.move_to_end(key)
             return self._models[key]

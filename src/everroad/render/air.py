@@ -21,6 +21,7 @@ from everroad.render.view import NEAR_M, Lens, View
 _SHIFT = 4
 _BEAM_ON_GROUND = 3.4
 _FARTHEST_SHADOW_M = 90.0
+_FARTHEST_PX = 60000.0
 # Nested outlines: growth of the footprint (metres) and share of the light taken away.
 _SHADE = ((0.45, 0.12), (0.25, 0.24), (0.05, 0.38), (-0.2, 0.52))
 
@@ -56,7 +57,9 @@ def make_ground_air(lens: Lens, look: Look) -> GroundAir:
     )
 
 
-def shade_ground(canvas: UInt8[ndarray, "h w 3"], air: GroundAir, shadow: UInt8[ndarray, "h w"], shine: UInt8[ndarray, "h w"] | None) -> None:
+def shade_ground(
+    canvas: UInt8[ndarray, "h w 3"], air: GroundAir, shadow: UInt8[ndarray, "h w"], shine: UInt8[ndarray, "h w"] | None
+) -> None:
     """Applies shadows (255 takes all light), other cars' lamp light, and the air, to a canvas with only the ground on it."""
     ground = canvas[air.first :]
     if len(ground) == 0:
@@ -68,61 +71,82 @@ def shade_ground(canvas: UInt8[ndarray, "h w 3"], air: GroundAir, shadow: UInt8[
 
 
 def shadows(view: View, things: Sequence[Placed], look: Look) -> UInt8[ndarray, "h w"]:
-    """Soft dark ground below everything that moves, drawn towards where the sun does not reach."""
-    lens = view.lens
-    mask = np.zeros((lens.height_px * lens.samples, lens.width_px * lens.samples), np.uint8)
+    """Soft dark ground below everything that moves, and what the sun casts."""
+    mask = _empty(view)
     near = [thing for thing in things if thing.instance and _distance(view, thing) < _FARTHEST_SHADOW_M]
-    prints = [_base(thing) for thing in near]
+    if not near:
+        return mask
+    world_from_mesh = np.stack([thing.world_from_mesh for thing in near])
+    half = np.stack([thing.size_lwh_m for thing in near]) / 2
     sun = np.array(look.sun_direction)
     if look.sun[0] > 0.1:
-        drift = -sun / max(sun[2], 0.25)
-        for thing, base in zip(near, prints, strict=True):
-            top = base + drift * (0.8 * thing.size_lwh_m[2])
-            top[:, 2] = base[:, 2]
-            hull = _hull(np.concatenate([base, top]))
-            _fill(mask, view, hull, round(255 * look.shadow * 0.9))
-    for grow, share in _SHADE:
-        for thing, base in zip(near, prints, strict=True):
-            size = thing.size_lwh_m[:2]
-            ratio = np.maximum((size + 2 * grow) / size, 0.3)
-            _fill(mask, view, _base(thing, float(ratio[0]), float(ratio[1])), round(255 * share * (0.75 if look.night else 1.0)))
+        base = _ground_quads(world_from_mesh, half, 0.0)
+        drift = -sun[:2] / max(float(sun[2]), 0.25) * (1.6 * half[:, 2:])
+        top = base.copy()
+        top[..., :2] += drift[:, None]
+        hulls = np.stack([_hull(np.concatenate(pair)) for pair in zip(base, top, strict=True)])
+        _fill(mask, view, hulls, [round(255 * look.shadow * 0.9)] * len(hulls))
+    # All outlines of one size before the next, so that neighbours do not cut into each other.
+    quads = np.concatenate([_ground_quads(world_from_mesh, half, grow) for grow, _ in _SHADE])
+    levels = [round(255 * share * (0.75 if look.night else 1.0)) for _, share in _SHADE for _ in near]
+    _fill(mask, view, quads, levels)
     return mask
 
 
 def shine(view: View, things: Sequence[Placed]) -> UInt8[ndarray, "h w"]:
     """Lamp light on the ground ahead of the other vehicles."""
-    lens = view.lens
-    mask = np.zeros((lens.height_px * lens.samples, lens.width_px * lens.samples), np.uint8)
+    mask = _empty(view)
+    lit = [t for t in things if t.semantic == VEHICLE and t.near.glow.max() > 0.96 and _distance(view, t) < _FARTHEST_SHADOW_M]
+    fans, levels = [], []
     for reach, wide, level in ((11.0, 2.6, 16), (8.0, 2.1, 34), (5.0, 1.5, 60)):
-        for thing in things:
-            if thing.semantic == VEHICLE and thing.near.glow.max() > 0.96 and _distance(view, thing) < _FARTHEST_SHADOW_M:
-                x, z = thing.size_lwh_m[0] / 2, -thing.size_lwh_m[2] / 2
-                fan = np.array([[x, 0.8, z], [x, -0.8, z], [x + reach, -wide, z], [x + reach, wide, z]])
-                _fill(mask, view, geometry.apply(thing.world_from_mesh, fan), level)
+        for thing in lit:
+            x, z = thing.size_lwh_m[0] / 2, -thing.size_lwh_m[2] / 2
+            fan = np.array([[x, 0.8, z], [x, -0.8, z], [x + reach, -wide, z], [x + reach, wide, z]])
+            fans.append(geometry.apply(thing.world_from_mesh, fan))
+            levels.append(level)
+    if fans:
+        _fill(mask, view, np.stack(fans), levels)
     return mask
 
 
+def _empty(view: View) -> np.ndarray:
+    lens = view.lens
+    return np.zeros((lens.height_px * lens.samples, lens.width_px * lens.samples), np.uint8)
+
+
 def _distance(view: View, thing: Placed) -> float:
-    return float(np.linalg.norm(thing.world_from_mesh[:2, 3] - view.origin_m[:2]))
+    return float(np.hypot(*(thing.world_from_mesh[:2, 3] - view.origin_m[:2])))
 
 
-def _base(thing: Placed, along: float = 1.0, across: float = 1.0) -> np.ndarray:
-    x, y, z = thing.size_lwh_m / 2
-    corners = np.array([[x * along, y * across, -z], [-x * along, y * across, -z], [-x * along, -y * across, -z], [x * along, -y * across, -z]])
-    return geometry.apply(thing.world_from_mesh, corners)
+def _ground_quads(world_from_mesh: np.ndarray, half: np.ndarray, grow_m: float) -> np.ndarray:
+    """World corners (n, 4, 3) of boxes' bottoms, grown or shrunk on all sides but never to nothing."""
+    size = np.maximum(half[:, :2] + grow_m, 0.3 * half[:, :2])
+    signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    corners = np.concatenate([signs * size[:, None], np.repeat(-half[:, None, 2:], 4, axis=1)], axis=2)
+    return corners @ world_from_mesh[:, :3, :3].transpose(0, 2, 1) + world_from_mesh[:, None, :3, 3]
 
 
 def _hull(points: np.ndarray) -> np.ndarray:
+    """The convex hull seen from above, padded to eight corners by repeating the last."""
     order = cv2.convexHull((points[:, :2] - points[0, :2]).astype(np.float32), returnPoints=False)[:, 0]
-    return points[order]
+    return points[np.concatenate([order, np.repeat(order[-1:], 8 - len(order))])]
 
 
-def _fill(mask: np.ndarray, view: View, polygon_world: np.ndarray, level: int) -> None:
-    clipped = geometry.clip_polygon_near(geometry.apply(view.camera_from_world, polygon_world), NEAR_M)
-    if len(clipped) >= 3:
-        pixels, _ = geometry.project(clipped, view.lens.intrinsics)
-        scaled = np.clip((pixels + 0.5) * view.lens.samples - 0.5, -60000, 60000)
-        cv2.fillConvexPoly(mask, np.rint(scaled * (1 << _SHIFT)).astype(np.int32), (level,), cv2.LINE_AA, _SHIFT)
+def _fill(mask: np.ndarray, view: View, polygons_world: np.ndarray, levels: Sequence[int]) -> None:
+    """Fills convex polygons (n, c, 3) one after another."""
+    points = geometry.apply(view.camera_from_world, polygons_world)
+    samples = view.lens.samples
+
+    def fixed(points_camera: np.ndarray) -> np.ndarray:
+        pixels, _ = geometry.project(points_camera, view.lens.intrinsics)
+        scaled = np.clip((pixels + 0.5) * samples - 0.5, -_FARTHEST_PX, _FARTHEST_PX)
+        return np.rint(scaled * (1 << _SHIFT)).astype(np.int32)
+
+    ahead = points[..., 2].min(axis=1) > NEAR_M
+    for polygon, outline, whole, level in zip(points, fixed(points), ahead.tolist(), levels, strict=True):
+        clipped = polygon if whole else geometry.clip_polygon_near(polygon, NEAR_M)
+        if len(clipped) >= 3:
+            cv2.fillConvexPoly(mask, outline if whole else fixed(clipped), (level,), cv2.LINE_AA, _SHIFT)
 
 
 def wet_ground(picture: UInt8[ndarray, "h w 3"], ground: Bool[ndarray, "h w"], horizon_row: int) -> UInt8[ndarray, "h w 3"]:

@@ -11,12 +11,20 @@ from everroad.render.lots import Lot
 from everroad.render.mesh import Colour, Face, Point
 
 _WALLS: tuple[Colour, ...] = (
-    (168, 74, 56), (196, 118, 78), (214, 176, 120), (226, 212, 186), (150, 150, 152), (236, 232, 224), (92, 124, 132), (108, 132, 168),
-    (112, 82, 62), (216, 152, 132), (140, 146, 96), (206, 164, 66), (126, 84, 96), (184, 196, 188), (92, 96, 104), (146, 56, 50),
-    (118, 160, 150), (222, 192, 164),
+    (168, 74, 56), (196, 118, 78), (214, 176, 120), (226, 212, 186), (150, 150, 152), (236, 232, 224),
+    (92, 124, 132), (108, 132, 168), (112, 82, 62), (216, 152, 132), (140, 146, 96), (206, 164, 66),
+    (126, 84, 96), (184, 196, 188), (92, 96, 104), (146, 56, 50), (118, 160, 150), (222, 192, 164),
 )  # fmt: skip
 _TRIMS: tuple[Colour, ...] = ((238, 234, 226), (84, 60, 46), (52, 56, 62), (206, 198, 180), (120, 44, 38), (60, 84, 74))
-_ACCENTS: tuple[Colour, ...] = ((196, 44, 40), (30, 98, 160), (34, 122, 74), (224, 160, 30), (120, 52, 128), (28, 140, 150), (226, 100, 40))
+_ACCENTS: tuple[Colour, ...] = (
+    (196, 44, 40),
+    (30, 98, 160),
+    (34, 122, 74),
+    (224, 160, 30),
+    (120, 52, 128),
+    (28, 140, 150),
+    (226, 100, 40),
+)
 _ROOFS: tuple[Colour, ...] = ((134, 62, 46), (92, 54, 46), (78, 80, 86), (112, 104, 96), (60, 64, 76), (150, 86, 58))
 
 WINDOW_STYLES = ("single", "band", "strip", "pair")
@@ -54,7 +62,9 @@ class Building:
 
 def _jitter(colour: Colour, amount: float, *keys: int) -> Colour:
     gain = hashing.between(1 - amount, 1 + amount, *keys, 91)
-    r, g, b = (min(c * gain * hashing.between(1 - amount / 3, 1 + amount / 3, *keys, 92 + i), 245.0) for i, c in enumerate(colour))
+    r, g, b = (
+        min(c * gain * hashing.between(1 - amount / 3, 1 + amount / 3, *keys, 92 + i), 245.0) for i, c in enumerate(colour)
+    )
     return (r, g, b)
 
 
@@ -77,15 +87,21 @@ def make_building(lot: Lot) -> Building | None:
     style = Style(
         seed=seed,
         wall=wall,
-        base=_jitter(wall, 0.0, seed) if hashing.unit(seed, 8) < 0.35 else _jitter((wall[0] * 0.66, wall[1] * 0.66, wall[2] * 0.66), 0.1, seed, 9),
+        base=_jitter(wall, 0.0, seed)
+        if hashing.unit(seed, 8) < 0.35
+        else _jitter((wall[0] * 0.66, wall[1] * 0.66, wall[2] * 0.66), 0.1, seed, 9),
         trim=_TRIMS[hashing.pick(len(_TRIMS), seed, 10)],
         accent=_ACCENTS[hashing.pick(len(_ACCENTS), seed, 11)],
         roof=_jitter(_ROOFS[hashing.pick(len(_ROOFS), seed, 12)], 0.15, seed, 13),
-        windows=WINDOW_STYLES[hashing.pick(4, seed, 14)] if lot.kind != "house" else ("single", "pair")[hashing.pick(2, seed, 14)],
+        windows=WINDOW_STYLES[hashing.pick(4, seed, 14)]
+        if lot.kind != "house"
+        else ("single", "pair")[hashing.pick(2, seed, 14)],
         bay_m=hashing.between(2.3, 3.8, seed, 15),
         floor_m=floor_m,
         window_share=(hashing.between(0.38, 0.62, seed, 16), hashing.between(0.42, 0.66, seed, 17)),
-        ground_floor={"block": ("shop", "shop", "door", "arcade")[hashing.pick(4, seed, 18)], "house": "door", "shed": "gate"}[lot.kind],
+        ground_floor={"block": ("shop", "shop", "door", "arcade")[hashing.pick(4, seed, 18)], "house": "door", "shed": "gate"}[
+            lot.kind
+        ],
         cornice_m=hashing.between(0.3, 0.8, seed, 19) if hashing.unit(seed, 20) < 0.7 else 0.0,
         courses=hashing.unit(seed, 21) < 0.35,
     )
@@ -101,7 +117,10 @@ def wall_faces(building: Building) -> list[Face]:
     """Four walls: front, right side seen from the road, back, left side; each top left, bottom left, bottom right, top right."""
     corners, top = building.lot.corners_m, building.eaves_m
     return [
-        Face((_at(corners[i], top), _at(corners[i], 0), _at(corners[(i + 1) % 4], 0), _at(corners[(i + 1) % 4], top)), building.style.wall)
+        Face(
+            (_at(corners[i], top), _at(corners[i], 0), _at(corners[(i + 1) % 4], 0), _at(corners[(i + 1) % 4], top)),
+            building.style.wall,
+        )
         for i in range(4)
     ]
 

@@ -63,7 +63,11 @@ def facade_picture(building: Building, side: int, look: Look, light: Float[ndarr
 
 def _courses(sheet: _Sheet, style: Style, seed: int) -> None:
     """Large soft stains, and on some walls a band at every floor."""
-    stains = hashing.generator(seed, 1).normal(1.0, 0.035, (max(sheet.rows // 12, 2), max(sheet.columns // 12, 2))).astype(np.float32)
+    stains = (
+        hashing.generator(seed, 1)
+        .normal(1.0, 0.035, (max(sheet.rows // 12, 2), max(sheet.columns // 12, 2)))
+        .astype(np.float32)
+    )
     sheet.albedo *= cv2.resize(stains, (sheet.columns, sheet.rows), interpolation=cv2.INTER_LINEAR)[:, :, None]
     if style.courses:
         for floor in range(1, int(sheet.height_m / style.floor_m) + 1):
@@ -102,7 +106,11 @@ def _windows(sheet: _Sheet, style: Style, floor: int, side: int, seed: int, look
             halves = [(-wide / 2 - 0.1, -0.12), (0.12, wide / 2 + 0.1)]
         for n, (a, b) in enumerate(halves):
             glass, glow = _glass(hashing.mix(key, n), look)
-            y0, y1 = (low, low + high) if style.windows != "strip" else (floor * style.floor_m + 0.35, (floor + 1) * style.floor_m - 0.2)
+            y0, y1 = (
+                (low, low + high)
+                if style.windows != "strip"
+                else (floor * style.floor_m + 0.35, (floor + 1) * style.floor_m - 0.2)
+            )
             if style.windows != "band":
                 sheet.rect(centre + a - 0.16, y0 - 0.2, centre + b + 0.16, y1 + 0.16, style.trim)
             sheet.rect(centre + a, y0, centre + b, y1, glass, glow)

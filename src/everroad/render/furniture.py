@@ -34,11 +34,12 @@ def make_lamps(areas: roads.RoadAreas, seed: int) -> list[Pole]:
     crossings = shapely.union_all(areas.crossings).buffer(1.0)
     poles: list[Pole] = []
     for ring in roads.rings_of(areas.road.buffer(_LAMP_OFFSET_M, quad_segs=2)):
-        arc, length = roads.walk_ring(ring)
-        for i in range(int(length / _LAMP_SPACING_M)):
-            at_m = (i + 0.35) * length / max(int(length / _LAMP_SPACING_M), 1)
-            point, ahead = roads.along(ring, arc, at_m), roads.along(ring, arc, min(at_m + 0.5, length))
-            direction = (ahead - point) / max(float(np.linalg.norm(ahead - point)), 1e-6)
+        walk = roads.Walk(ring)
+        count = int(walk.length_m / _LAMP_SPACING_M)
+        for i in range(count):
+            at_m = (i + 0.35) * walk.length_m / count
+            point, ahead = walk.at(at_m), walk.at(at_m + 0.5)
+            direction = (ahead - point) / max(float(np.hypot(*(ahead - point))), 1e-6)
             inward = np.array([-direction[1], direction[0]])
             if _stands_free(point, areas, 0.4) and not crossings.contains(Point(*point)):
                 key = hashing.mix(seed, hashing.point_key(point), 61)
@@ -50,13 +51,15 @@ def make_street_trees(areas: roads.RoadAreas, seed: int) -> list[Plant]:
     """Trees in the pavement, dense in some districts and absent in others."""
     plants: list[Plant] = []
     for ring in roads.rings_of(areas.road.buffer(_TREE_OFFSET_M, quad_segs=2)):
-        arc, length = roads.walk_ring(ring)
+        walk = roads.Walk(ring)
         at_m = 4.0
-        while at_m < length - 4.0:
-            point = roads.along(ring, arc, at_m)
+        while at_m < walk.length_m - 4.0:
+            point = walk.at(at_m)
             key = hashing.mix(seed, hashing.point_key(point), 62)
             kind = district_kind(point, seed)
-            if hashing.unit(key, 1) < {"block": 0.35, "house": 0.45, "shed": 0.2, "garden": 0.7}[kind] and _stands_free(point, areas, 0.9):
+            if hashing.unit(key, 1) < {"block": 0.35, "house": 0.45, "shed": 0.2, "garden": 0.7}[kind] and _stands_free(
+                point, areas, 0.9
+            ):
                 plants.append(make_tree(point, seed, 0.72))
             at_m += hashing.between(9.0, 14.0, key, 2)
     return plants
@@ -69,7 +72,9 @@ def make_garden_plants(lots: list[Lot], areas: roads.RoadAreas, seed: int) -> li
         c = lot.corners_m
         outward = (c[3] - c[0]) / np.linalg.norm(c[3] - c[0])
         if lot.kind == "garden":
-            shares = [(hashing.between(0.15, 0.85, lot.seed, i, 1), hashing.between(0.1, 0.9, lot.seed, i, 2)) for i in range(3)]
+            shares = [
+                (hashing.between(0.15, 0.85, lot.seed, i, 1), hashing.between(0.1, 0.9, lot.seed, i, 2)) for i in range(3)
+            ]
             spots = [c[0] + u * (c[1] - c[0]) + v * (c[3] - c[0]) for u, v in shares]
             plants += [make_tree(spot, seed) for spot in spots if _stands_free(spot, areas, 1.5)]
         elif lot.kind == "house":

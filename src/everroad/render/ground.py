@@ -59,7 +59,9 @@ class Ground:
             flat = self._warp(band, view, first, last, to_ground, (lens.width_px, last - first), True)
             _overlay(semantic, flat, slice(first, last), lens, 1)
 
-    def _warp(self, band: Band, view: View, first: int, last: int, to_ground: np.ndarray, size: tuple[int, int], ids: bool) -> np.ndarray:
+    def _warp(
+        self, band: Band, view: View, first: int, last: int, to_ground: np.ndarray, size: tuple[int, int], ids: bool
+    ) -> np.ndarray:
         """``to_ground`` maps samples to the flat frame."""
         low, high = view.ground_bounds(first, last, FARTHEST_M)
         tile_m = TILE_PX * band.metres_per_px

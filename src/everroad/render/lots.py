@@ -98,15 +98,15 @@ def make_lots(areas: roads.RoadAreas, seed: int) -> list[Lot]:
 
 
 def _row(ring: np.ndarray, areas: roads.RoadAreas, taken: _Taken, seed: int, *, behind: bool = False) -> list[Lot]:
-    arc, length = roads.walk_ring(ring)
+    walk = roads.Walk(ring)
     lots, at_m = [], 0.0
-    while at_m < length - 6.0:
-        start = roads.along(ring, arc, at_m)
+    while at_m < walk.length_m - 6.0:
+        start = walk.at(at_m)
         key = hashing.mix(seed, hashing.point_key(start), behind)
         kind = "block" if behind else _lot_kind(start, seed)
         ranges = _RANGES[kind]
         frontage = hashing.between(*ranges.frontage_m, key, 1)
-        lot = _lot(ring, arc, at_m, frontage, kind, key)
+        lot = _lot(walk, at_m, frontage, kind, key)
         if lot is not None and _free(lot, areas, taken):
             lots.append(lot)
             at_m += frontage + hashing.between(*ranges.gap_m, key, 4) + (hashing.between(10, 40, key, 5) if behind else 0.0)
@@ -115,17 +115,16 @@ def _row(ring: np.ndarray, areas: roads.RoadAreas, taken: _Taken, seed: int, *, 
     return lots
 
 
-def _lot(ring: np.ndarray, arc: np.ndarray, at_m: float, frontage: float, kind: str, key: int) -> Lot | None:
-    start, end = roads.along(ring, arc, at_m), roads.along(ring, arc, min(at_m + frontage, arc[-1]))
-    chord = float(np.linalg.norm(end - start))
+def _lot(walk: roads.Walk, at_m: float, frontage: float, kind: str, key: int) -> Lot | None:
+    start, end = walk.at(at_m), walk.at(at_m + frontage)
+    chord = float(np.hypot(*(end - start)))
     if chord < 0.8 * frontage:
         return None
     direction = (end - start) / chord
     outward = np.array([direction[1], -direction[0]])
     ranges = _RANGES[kind]
     # The chord of a bend cuts into the paved area by the sagitta; the middle of the arc says by how much.
-    middle = roads.along(ring, arc, min(at_m + frontage / 2, arc[-1]))
-    sagitta = max(float((middle - start) @ outward), 0.0)
+    sagitta = max(float((walk.at(at_m + frontage / 2) - start) @ outward), 0.0)
     near = hashing.between(*ranges.setback_m, key, 2) + sagitta
     far = near + hashing.between(*ranges.depth_m, key, 3)
     corners = np.stack([end + near * outward, start + near * outward, start + far * outward, end + far * outward])
@@ -133,5 +132,6 @@ def _lot(ring: np.ndarray, arc: np.ndarray, at_m: float, frontage: float, kind: 
 
 
 def _free(lot: Lot, areas: roads.RoadAreas, taken: _Taken) -> bool:
-    polygon = Polygon(lot.corners_m)
-    return not areas.paved.intersects(polygon) and taken.place(shapely.buffer(polygon, -0.05, quad_segs=1))
+    # Row houses share a wall, which is no overlap.
+    shrunk = Polygon(lot.centre_m + (lot.corners_m - lot.centre_m) * 0.99)
+    return not areas.paved.intersects(Polygon(lot.corners_m)) and taken.place(shrunk)

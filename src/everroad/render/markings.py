@@ -19,7 +19,12 @@ STOP_LINE_WIDTH_M = 0.45
 DASH_M, DASH_PERIOD_M = 3.0, 9.0
 _DOUBLE_OFFSET_M = 0.17
 _STRIPE_M, _STRIPE_PERIOD_M = 0.6, 1.2
-_COLOURS: dict[str, Colour] = {"white": (224, 224, 220), "yellow": (226, 178, 52), "blue": (70, 120, 210), "unknown": (214, 214, 210)}
+_COLOURS: dict[str, Colour] = {
+    "white": (224, 224, 220),
+    "yellow": (226, 178, 52),
+    "blue": (70, 120, 210),
+    "unknown": (214, 214, 210),
+}
 
 # Lines side by side: (offset to the left in multiples of the double offset, dashed).
 _LINES: dict[str, tuple[tuple[int, bool], ...]] = {
@@ -89,37 +94,37 @@ def _shifted(line: np.ndarray, left_m: float) -> np.ndarray:
     return line + left_m * np.stack([-along[:, 1], along[:, 0]], axis=1)
 
 
-def _quad(start: np.ndarray, end: np.ndarray, width: float) -> np.ndarray | None:
-    length = float(np.linalg.norm(end - start))
-    if length < 1e-3:
-        return None
-    side = np.array([-(end - start)[1], (end - start)[0]]) * (width / 2 / length)
-    return np.stack([start + side, start - side, end - side, end + side])
+def _quads(starts: np.ndarray, ends: np.ndarray, width: float) -> list[np.ndarray]:
+    """Bars (4, 2) from starts to ends (n, 2); none where the two meet."""
+    along = ends - starts
+    length = np.hypot(along[:, 0], along[:, 1])
+    keep = length > 1e-3
+    side = np.stack([-along[keep, 1], along[keep, 0]], axis=1) * (width / 2 / length[keep])[:, None]
+    return list(np.stack([starts[keep] + side, starts[keep] - side, ends[keep] - side, ends[keep] + side], axis=1))
 
 
 def _solid(line: np.ndarray, width: float) -> list[np.ndarray]:
-    quads = [_quad(a, b, width) for a, b in zip(line[:-1], line[1:], strict=True)]
-    return [quad for quad in quads if quad is not None]
+    return _quads(line[:-1], line[1:], width)
 
 
 def _dashed(line: np.ndarray) -> list[np.ndarray]:
     """Dashes; the phase is the start's own place along its direction, so pieces of one straight line join in step."""
-    arc, length = roads.walk_ring(line)
+    walk = roads.Walk(line)
+    length = walk.length_m
     if length < 1e-3:
         return []
-    direction = roads.along(line, arc, min(1.0, length)) - line[0]
+    direction = walk.at(1.0) - line[0]
     direction /= max(float(np.linalg.norm(direction)), 1e-9)
     # The same line drawn in the other direction must show the same dashes.
     sign = 1.0 if (direction[0], direction[1]) > (0.0, 0.0) else -1.0
     origin = float(line[0] @ direction) * sign
-    quads = []
     first, last = sorted((origin, origin + sign * length))
-    for k in range(int(np.floor(first / DASH_PERIOD_M)), int(np.ceil(last / DASH_PERIOD_M)) + 1):
-        a, b = max(k * DASH_PERIOD_M, first), min(k * DASH_PERIOD_M + DASH_M, last)
-        if b - a > 0.2:
-            quad = _quad(roads.along(line, arc, (a - origin) * sign), roads.along(line, arc, (b - origin) * sign), LINE_WIDTH_M)
-            quads += [] if quad is None else [quad]
-    return quads
+    starts = np.arange(np.floor(first / DASH_PERIOD_M), np.ceil(last / DASH_PERIOD_M) + 1) * DASH_PERIOD_M
+    a, b = np.maximum(starts, first), np.minimum(starts + DASH_M, last)
+    ends = [(walk.at((i - origin) * sign), walk.at((j - origin) * sign)) for i, j in zip(a, b, strict=True) if j - i > 0.2]
+    if not ends:
+        return []
+    return _quads(np.array([start for start, _ in ends]), np.array([end for _, end in ends]), LINE_WIDTH_M)
 
 
 def _stripes(exterior: np.ndarray) -> list[np.ndarray]:

@@ -115,7 +115,9 @@ def part_ranks(mesh: Mesh, eye: Float[ndarray, "3"]) -> Int[ndarray, "k"]:
     return ranks
 
 
-def box(low: Point, high: Point, albedo: Colour, *, inset: Point = (0, 0, 0), shift_x: float = 0, bottom: bool = False) -> list[Face]:
+def box(
+    low: Point, high: Point, albedo: Colour, *, inset: Point = (0, 0, 0), shift_x: float = 0, bottom: bool = False
+) -> list[Face]:
     """Faces front (+x), back, left (+y), right, top of a box; the top is narrower by ``inset`` and moved by ``shift_x``."""
     (x0, y0, z0), (x1, y1, z1) = low, high
     ix, iy, _ = inset
@@ -128,7 +130,9 @@ def box(low: Point, high: Point, albedo: Colour, *, inset: Point = (0, 0, 0), sh
     return [Face(ring, albedo) for ring in rings]
 
 
-def on_face(face: Face, u0: float, v0: float, u1: float, v1: float, albedo: Colour, *, glow: float = 0, fine: bool = True) -> Face:
+def on_face(
+    face: Face, u0: float, v0: float, u1: float, v1: float, albedo: Colour, *, glow: float = 0, fine: bool = True
+) -> Face:
     """A rectangle painted on a four-cornered face: u from its first corner to its last, v from its first to its second."""
     p = np.array(face.points_m[:4])
 
@@ -153,9 +157,7 @@ def normals_of(points_m: Float[ndarray, "n 8 3"]) -> Float[ndarray, "n 3"]:
     after = points_m[:, [1, 2, 3, 4, 5, 6, 7, 0]]
     x, y, z = points_m[..., 0], points_m[..., 1], points_m[..., 2]
     xa, ya, za = after[..., 0], after[..., 1], after[..., 2]
-    return np.stack(
-        [((y - ya) * (z + za)).sum(-1), ((z - za) * (x + xa)).sum(-1), ((x - xa) * (y + ya)).sum(-1)], axis=-1
-    )
+    return np.stack([((y - ya) * (z + za)).sum(-1), ((z - za) * (x + xa)).sum(-1), ((x - xa) * (y + ya)).sum(-1)], axis=-1)
 
 
 def unit_normals_of(points_m: Float[ndarray, "n 8 3"]) -> Float[ndarray, "n 3"]:

@@ -34,7 +34,7 @@ from everroad.render.sky import Sky
 from everroad.render.statics import LitScenery, footprints, in_sight, light_scenery, static_polygons, visible_objects
 from everroad.render.tiles import GroundWorld, TileStore
 from everroad.render.view import Lens, View, make_lens, make_view
-from everroad.scenario.types import Camera, SceneFrame, Scenario
+from everroad.scenario.types import ActorState, Camera, Scenario, SceneFrame
 
 OUTPUTS = frozenset({"rgb", "depth", "instance", "semantic"})
 _SAMPLES = 2
@@ -81,7 +81,7 @@ class Painter:
         self._lenses: OrderedDict[bytes, Lens] = OrderedDict()
 
     def instance_name(self, instance: int) -> str:
-        """"actor:<track_id>" or "building:<number>" of an id in ``Painting.instance``; ids are the same in all frames."""
+        """ "actor:<track_id>" or "building:<number>" of an id in ``Painting.instance``; ids are the same in all frames."""
         if 1 <= instance <= len(self._scenery.buildings):
             return f"building:{instance}"
         if instance not in self._names:
@@ -95,8 +95,9 @@ class Painter:
             raise ValueError(f"want: expected some of {', '.join(sorted(OUTPUTS))}, got '{sorted(unknown)[0]}'")
         world = self._world(frame)
         view = make_view(frame, self._lens(camera))
-        things = [place_actor(actor, self._instance(actor.track_id), world.models) for actor in frame.actors]
-        things = _in_sight(things + place_signals(frame, self._signals), view, world.look)
+        actors = _in_sight(frame.actors, view, world.look)
+        things = [place_actor(actor, self._instance(actor.track_id), world.models) for actor in actors]
+        things += place_signals(frame, self._signals)
         prepared = _prepare(view, world, things)
         index = paint_index(prepared, view.lens) if want - {"rgb"} or world.look.wet else np.zeros((0, 0), np.int32)
         rgb = _paint_rgb(view, world, things, prepared) if "rgb" in want else None
@@ -106,7 +107,13 @@ class Painter:
         return Painting(rgb=rgb, **_paint_ids(view, world, prepared, index, want))
 
     def _lens(self, camera: Camera) -> Lens:
-        key = b"".join([camera.intrinsics.tobytes(), camera.ego_from_camera.tobytes(), bytes(f"{camera.width_px}x{camera.height_px}", "ascii")])
+        key = b"".join(
+            [
+                camera.intrinsics.tobytes(),
+                camera.ego_from_camera.tobytes(),
+                bytes(f"{camera.width_px}x{camera.height_px}", "ascii"),
+            ]
+        )
         if key not in self._lenses:
             self._lenses[key] = make_lens(camera, _SAMPLES)
             if len(self._lenses) > _KEPT_LENSES:
@@ -120,7 +127,9 @@ class Painter:
             lit = light_scenery(self._scenery, look)
             shadows = make_shadows(self._scenery, look)
             tiles = TileStore(GroundWorld(self._scenery.areas, self._markings, self._scenery.lamps, shadows, look, self._seed))
-            self._worlds[key] = _World(look, lit, Ground(tiles), Facades(lit), Sky(look), ActorModels(look), WeakKeyDictionary())
+            self._worlds[key] = _World(
+                look, lit, Ground(tiles), Facades(lit), Sky(look), ActorModels(look), WeakKeyDictionary()
+            )
         return self._worlds[key]
 
     def _instance(self, track_id: str) -> int:
@@ -152,13 +161,13 @@ def _join(batches: list[Polygons]) -> Polygons:
     return Polygons(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names})
 
 
-def _in_sight(things: list[Placed], view: View, look: Look) -> list[Placed]:
-    if not things:
+def _in_sight(actors: tuple[ActorState, ...], view: View, look: Look) -> list[ActorState]:
+    if not actors:
         return []
     flat_from_world = view.flat_from_ego @ view.ego_from_world
-    centres = np.stack([thing.world_from_mesh[:3, 3] for thing in things])
-    radii = np.array([np.linalg.norm(thing.size_lwh_m) / 2 for thing in things])
-    return [things[i] for i in in_sight(view, geometry.apply(flat_from_world, centres), radii, look).tolist()]
+    centres = np.stack([actor.world_from_actor[:3, 3] for actor in actors])
+    radii = np.linalg.norm(np.stack([actor.size_lwh_m for actor in actors]), axis=1) / 2
+    return [actors[i] for i in in_sight(view, geometry.apply(flat_from_world, centres), radii, look).tolist()]
 
 
 def _footprints(things: list[Placed], view: View) -> np.ndarray:
@@ -188,7 +197,9 @@ def _paint_ids(view: View, world: _World, prepared: Prepared, index: np.ndarray,
     ground = lens.ground_mask(1)
     out: dict[str, np.ndarray] = {}
     if "depth" in want:
-        out["depth_m"] = np.minimum(depth_of(index, prepared, lens), np.where(index > 0, np.inf, lens.ground_depth)).astype(np.float32)
+        out["depth_m"] = np.minimum(depth_of(index, prepared, lens), np.where(index > 0, np.inf, lens.ground_depth)).astype(
+            np.float32
+        )
     if "instance" in want:
         out["instance"] = np.concatenate([[0], prepared.instance]).astype(np.int32)[index]
     if "semantic" in want:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from everroad.render import hashing
 from everroad.render.mesh import Colour, Face, Mesh, box, disc, make_mesh, on_face
 
-_SHIRTS: tuple[Colour, ...] = ((190, 44, 44), (44, 84, 160), (226, 196, 60), (60, 130, 80), (224, 224, 220), (60, 60, 66), (150, 80, 150), (230, 130, 50))
+_SHIRTS: tuple[Colour, ...] = (
+    (190, 44, 44),
+    (44, 84, 160),
+    (226, 196, 60),
+    (60, 130, 80),
+    (224, 224, 220),
+    (60, 60, 66),
+    (150, 80, 150),
+    (230, 130, 50),
+)
 _TROUSERS: tuple[Colour, ...] = ((46, 54, 78), (50, 48, 46), (104, 92, 74), (84, 84, 90))
 _SKIN: tuple[Colour, ...] = ((226, 184, 150), (190, 140, 104), (130, 90, 64), (96, 66, 50))
 _HAIR: tuple[Colour, ...] = ((40, 32, 28), (96, 66, 40), (180, 150, 96), (120, 120, 120))
@@ -50,12 +59,18 @@ def make_two_wheeler(size_lwh: tuple[float, float, float], seed: int, motor: boo
     wheels = []
     for x in (-length / 2 + radius, length / 2 - radius):
         wheels.append(disc((x, 0.0, low + radius), radius, 1.0, _TYRE, two_sided=True))
-        wheels.append(disc((x, 0.0, low + radius), radius * (0.62 if motor else 0.78), 1.0, (126, 126, 126), two_sided=True, fine=True))
+        wheels.append(
+            disc((x, 0.0, low + radius), radius * (0.62 if motor else 0.78), 1.0, (126, 126, 126), two_sided=True, fine=True)
+        )
         wheels += box((x - radius, -0.05, low), (x + radius, 0.05, low + 2 * radius), _TYRE)[:2]
     thick = 0.16 if motor else 0.05
     frame = box((-0.32 * length, -thick, low + radius), (0.28 * length, thick, low + (2.1 if motor else 1.9) * radius), paint)
     frame.append(on_face(frame[1], 0.1, 0.0, 0.9, 0.3, (255, 50, 40), glow=0.9 if brake else 0.3, fine=False))
-    bars = box((0.2 * length, -min(width / 2, 0.34), low + 2.4 * radius), (0.27 * length, min(width / 2, 0.34), low + 2.65 * radius), (40, 40, 42))
+    bars = box(
+        (0.2 * length, -min(width / 2, 0.34), low + 2.4 * radius),
+        (0.27 * length, min(width / 2, 0.34), low + 2.65 * radius),
+        (40, 40, 42),
+    )
     parts = [wheels, frame, bars]
     if rider:
         seat = low + 1.75 * radius
@@ -67,7 +82,12 @@ def make_thing(size_lwh: tuple[float, float, float], seed: int, category: str | 
     """Cones, barriers, and a plain box for the rest."""
     length, width, height = size_lwh
     if category == "movable_object.trafficcone":
-        cone = box((-0.4 * length, -0.4 * width, -height / 2), (0.4 * length, 0.4 * width, height / 2), (236, 96, 28), inset=(0.36 * length, 0.36 * width, 0))
+        cone = box(
+            (-0.4 * length, -0.4 * width, -height / 2),
+            (0.4 * length, 0.4 * width, height / 2),
+            (236, 96, 28),
+            inset=(0.36 * length, 0.36 * width, 0),
+        )
         return make_mesh([cone + [on_face(cone[i], 0, 0.4, 1, 0.62, (236, 236, 232), fine=False) for i in range(4)]])
     if category == "movable_object.barrier":
         wall = box((-length / 2, -width / 2, -height / 2), (length / 2, width / 2, height / 2), (226, 226, 222))
@@ -75,4 +95,6 @@ def make_thing(size_lwh: tuple[float, float, float], seed: int, category: str | 
             wall += [on_face(wall[i], k / 4, 0.2, k / 4 + 0.125, 0.6, (206, 50, 36), fine=False) for k in range(4)]
         return make_mesh([wall])
     grey = hashing.between(0.7, 1.2, seed, 7)
-    return make_mesh([box((-length / 2, -width / 2, -height / 2), (length / 2, width / 2, height / 2), (120 * grey, 112 * grey, 100 * grey))])
+    return make_mesh(
+        [box((-length / 2, -width / 2, -height / 2), (length / 2, width / 2, height / 2), (120 * grey, 112 * grey, 100 * grey))]
+    )

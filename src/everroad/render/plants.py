@@ -11,7 +11,15 @@ from numpy import ndarray
 from everroad.render import hashing
 from everroad.render.mesh import Colour
 
-_LEAVES: tuple[Colour, ...] = ((74, 118, 46), (92, 128, 50), (56, 98, 52), (112, 128, 56), (140, 122, 48), (158, 92, 46), (66, 108, 72))
+_LEAVES: tuple[Colour, ...] = (
+    (74, 118, 46),
+    (92, 128, 50),
+    (56, 98, 52),
+    (112, 128, 56),
+    (140, 122, 48),
+    (158, 92, 46),
+    (66, 108, 72),
+)
 
 
 @dataclass(frozen=True, eq=False)

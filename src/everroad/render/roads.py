@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -74,12 +75,22 @@ def rings_of(geometry: BaseGeometry) -> list[np.ndarray]:
     return rings
 
 
-def walk_ring(ring: np.ndarray) -> tuple[np.ndarray, float]:
-    """Arc length at every vertex of a ring or line, and the whole length."""
-    arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(ring, axis=0), axis=1))])
-    return arc, float(arc[-1])
+class Walk:
+    """A polyline by arc length. Plain numbers, since the scenery asks for single points many thousand times."""
 
+    def __init__(self, line: np.ndarray) -> None:
+        arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+        self._arc: list[float] = arc.tolist()
+        self._line: list[list[float]] = line.tolist()
+        self.length_m = self._arc[-1]
 
-def along(ring: np.ndarray, arc: np.ndarray, at_m: float) -> np.ndarray:
-    """The point (2,) at an arc length."""
-    return np.array([np.interp(at_m, arc, ring[:, 0]), np.interp(at_m, arc, ring[:, 1])])
+    def at(self, arc_m: float) -> np.ndarray:
+        """The point (2,) at an arc length; the ends hold beyond them."""
+        last = len(self._arc) - 1
+        i = min(max(bisect_right(self._arc, arc_m) - 1, 0), last - 1) if last else 0
+        if last == 0:
+            return np.array(self._line[0])
+        span = self._arc[i + 1] - self._arc[i]
+        share = min(max((arc_m - self._arc[i]) / span, 0.0), 1.0) if span > 0 else 0.0
+        (x0, y0), (x1, y1) = self._line[i], self._line[i + 1]
+        return np.array([x0 + share * (x1 - x0), y0 + share * (y1 - y0)])

@@ -65,7 +65,16 @@ class _Builder:
         self.outlines: list[np.ndarray] = []
         self.n_balls = 0
 
-    def add(self, footprint: np.ndarray, radius: float, top: float, semantic: int, instance: int, faces: list[Face], textures: list[int]) -> None:
+    def add(
+        self,
+        footprint: np.ndarray,
+        radius: float,
+        top: float,
+        semantic: int,
+        instance: int,
+        faces: list[Face],
+        textures: list[int],
+    ) -> None:
         start = len(self.faces)
         self.faces += faces
         self.textures += textures + [-1] * (len(faces) - len(textures))
@@ -98,7 +107,9 @@ def _lamp_faces(pole: furniture.Pole) -> list[Face]:
     ring = (pole.point_m + side, pole.point_m - side, head - side, head + side)
     arm = Face(tuple((float(p[0]), float(p[1]), z) for p in ring), _POLE_COLOUR, two_sided=True)
     edge = Face(
-        tuple((float(p[0]), float(p[1]), h) for p, h in ((pole.point_m, z), (pole.point_m, z - 0.1), (head, z - 0.1), (head, z))),
+        tuple(
+            (float(p[0]), float(p[1]), h) for p, h in ((pole.point_m, z), (pole.point_m, z - 0.1), (head, z - 0.1), (head, z))
+        ),
         _POLE_COLOUR,
         two_sided=True,
     )
@@ -117,13 +128,17 @@ def make_shadows(scenery: Scenery, look: Look) -> Shadows:
     reach = min(1 / max(z, 0.05), 3.0)
     drift = -np.array([x, y]) * reach if look.sun[0] > 0.1 else np.zeros(2)
     shapes = [
-        _hull(np.concatenate([b.lot.corners_m, b.lot.corners_m + drift * (b.eaves_m + b.ridge_m / 2)])) for b in scenery.buildings
+        _hull(np.concatenate([b.lot.corners_m, b.lot.corners_m + drift * (b.eaves_m + b.ridge_m / 2)]))
+        for b in scenery.buildings
     ]
     ring = np.stack([np.cos(np.arange(10) * 2 * np.pi / 10), np.sin(np.arange(10) * 2 * np.pi / 10)], axis=1)
-    shapes += [ball[:2] + drift * ball[2] + ring * ball[3] for ball in scenery.balls]
+    balls = scenery.balls
+    shapes += list((balls[:, :2] + drift * balls[:, 2:3])[:, None] + ring * balls[:, 3, None, None])
     if not shapes:
         return Shadows((), np.zeros((0, 2)), np.zeros((0, 2)))
-    return Shadows(tuple(shapes), np.stack([s.min(axis=0) for s in shapes]), np.stack([s.max(axis=0) for s in shapes]))
+    starts = np.cumsum([0] + [len(shape) for shape in shapes[:-1]])
+    points = np.concatenate(shapes)
+    return Shadows(tuple(shapes), np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts))
 
 
 def make_scenery(vector_map: VectorMap | None, seed: int) -> Scenery:
@@ -149,7 +164,15 @@ def make_scenery(vector_map: VectorMap | None, seed: int) -> Scenery:
     for plant in green:
         top, half = plant.trunk_m
         trunk = _upright(plant.point_m, half, top, plant.trunk)[:4] if top > 0 else []
-        out.add(np.tile(plant.point_m, (4, 1)), plant.radius_m, float((plant.balls[:, 2] + plant.balls[:, 3]).max()), VEGETATION, 0, trunk, [])
+        out.add(
+            np.tile(plant.point_m, (4, 1)),
+            plant.radius_m,
+            float((plant.balls[:, 2] + plant.balls[:, 3]).max()),
+            VEGETATION,
+            0,
+            trunk,
+            [],
+        )
         out.add_balls(plant)
     return _finish(out, areas, tuple(houses), tuple(lamps), tuple(green))
 

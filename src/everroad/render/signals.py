@@ -13,6 +13,7 @@ from everroad.render.semantics import POLE
 from everroad.scenario.types import SceneFrame, Signal, VectorMap
 
 _LIT: dict[str, tuple[int, Colour]] = {"red": (0, (255, 48, 40)), "yellow": (1, (255, 196, 40)), "green": (2, (60, 255, 130))}
+_FARTHEST_M = 130.0
 _HEAD_M = (0.3, 0.34, 0.95)
 _CASE: Colour = (30, 32, 32)
 
@@ -27,7 +28,9 @@ def _mesh(state: str, height_m: float) -> Mesh:
         lit = _LIT.get(state, (-1, _CASE))
         on = lit[0] == place
         v = 0.05 + 0.32 * place
-        lamps.append(on_face(head[0], 0.14, v, 0.86, v + 0.26, lit[1] if on else (64, 60, 56), glow=1.0 if on else 0.0, fine=False))
+        lamps.append(
+            on_face(head[0], 0.14, v, 0.86, v + 0.26, lit[1] if on else (64, 60, 56), glow=1.0 if on else 0.0, fine=False)
+        )
     pole = box((-length / 2 - 0.14, -0.06, -height_m), (-length / 2, 0.06, tall / 2), (74, 78, 80))
     return make_mesh([pole, [*head, *lamps]])
 
@@ -46,14 +49,17 @@ def facings(signals: tuple[Signal, ...], vector_map: VectorMap | None) -> dict[s
 
 
 def place_signals(frame: SceneFrame, known: dict[str, tuple[Signal, float]]) -> list[Placed]:
-    """The frame's signals that the scenario places."""
+    """The frame's signals that the scenario places, where they are near enough to be told apart."""
     out = []
+    ego = frame.world_from_ego[:3, 3]
     for signal_id, state in frame.signals:
         if signal_id not in known:
             continue
         signal, yaw = known[signal_id]
+        if np.hypot(*(signal.position_m[:2] - ego[:2])) > _FARTHEST_M:
+            continue
         turn = geometry.rotation_from_quaternion(geometry.quaternion_from_yaw(np.array(yaw)))
-        height = max(round(float(signal.position_m[2] - frame.world_from_ego[2, 3]), 1), 0.5)
+        height = max(round(float(signal.position_m[2] - ego[2]), 1), 0.5)
         mesh = _mesh(state, height)
         size = np.array([_HEAD_M[0], _HEAD_M[1], 2 * height])
         out.append(Placed(mesh, mesh, geometry.transform(turn, signal.position_m), size, 0, POLE))

@@ -24,7 +24,10 @@ def make_dome(look: Look) -> UInt8[ndarray, "200 1440 3"]:
     dome = np.repeat(dome, _COLUMNS, axis=1)
     dome += _sun_glow(look, elevation)[..., None] * (np.array(look.sun, np.float32) * 200)
     clouds = _clouds(look.seed)
-    share = np.clip((clouds - (0.78 - 0.55 * look.cloud)) * 3.0, 0, 0.75 if look.cloud else 0.0)[..., None] * np.clip(elevation / 0.12, 0, 1)[:, None, None]
+    share = (
+        np.clip((clouds - (0.78 - 0.55 * look.cloud)) * 3.0, 0, 0.75 if look.cloud else 0.0)[..., None]
+        * np.clip(elevation / 0.12, 0, 1)[:, None, None]
+    )
     haze = np.array(look.haze, np.float32)
     white = np.minimum(haze * (1.12 if not look.night else 1.0) + (8 if look.night else 18), 250)
     dome = dome * (1 - share) + white * share
@@ -34,9 +37,15 @@ def make_dome(look: Look) -> UInt8[ndarray, "200 1440 3"]:
 def _sun_glow(look: Look, elevation: np.ndarray) -> np.ndarray:
     azimuth = (np.arange(_COLUMNS) + 0.5) / _COLUMNS * 2 * np.pi - np.pi
     x, y, z = look.sun_direction
-    cosine = np.cos(elevation)[:, None] * (np.cos(azimuth) * x + np.sin(azimuth) * y)[None, :] + (np.sin(elevation) * z)[:, None]
+    cosine = (
+        np.cos(elevation)[:, None] * (np.cos(azimuth) * x + np.sin(azimuth) * y)[None, :] + (np.sin(elevation) * z)[:, None]
+    )
     spread = 5.0 if look.weather == "clear" else 2.0
-    return (np.maximum(cosine, 0) ** (24 / spread) * 0.35).astype(np.float32) if look.sun[0] > 0.1 else np.zeros_like(cosine, np.float32)
+    return (
+        (np.maximum(cosine, 0) ** (24 / spread) * 0.35).astype(np.float32)
+        if look.sun[0] > 0.1
+        else np.zeros_like(cosine, np.float32)
+    )
 
 
 def _tiling_noise(seed: int, knots: int, levels: int) -> np.ndarray:
@@ -58,7 +67,10 @@ def _clouds(seed: int) -> np.ndarray:
 
 def _horizon(dome: np.ndarray, elevation: np.ndarray, look: Look) -> np.ndarray:
     """A far line of woods, hills or roofs, faded by haze."""
-    hills = _tiling_noise(hashing.mix(look.seed, 104), 24, 2)[0] * 0.025 + _tiling_noise(hashing.mix(look.seed, 105), 120, 2)[0] * 0.012
+    hills = (
+        _tiling_noise(hashing.mix(look.seed, 104), 24, 2)[0] * 0.025
+        + _tiling_noise(hashing.mix(look.seed, 105), 120, 2)[0] * 0.012
+    )
     roofs = np.repeat(hashing.lattice(hashing.mix(look.seed, 106), np.arange(360), np.arange(1))[0], _COLUMNS // 360)
     where = _tiling_noise(hashing.mix(look.seed, 107), 12, 2)[0] > 0.5
     height = 0.006 + np.where(where, roofs**3 * 0.05 + 0.006, hills)

@@ -59,7 +59,9 @@ class TileStore:
         self._asphalt, self._slab = (p[hashing.pick(len(p), world.seed, 81 + i)] for i, p in enumerate((_ASPHALT, _SLAB)))
         self._grass = _GRASS[hashing.pick(len(_GRASS), world.seed, 83)]
 
-    def tile(self, metres_per_px: float, column: int, row: int) -> tuple[UInt8[ndarray, "256 256 3"], UInt8[ndarray, "256 256"]]:
+    def tile(
+        self, metres_per_px: float, column: int, row: int
+    ) -> tuple[UInt8[ndarray, "256 256 3"], UInt8[ndarray, "256 256"]]:
         """Lit colours and semantic ids; pixel (i, j) is centred at world x = (256 column + j + 0.5) metres_per_px, y likewise."""
         key = (metres_per_px, column, row)
         if key in self._tiles:
@@ -120,7 +122,9 @@ class TileStore:
         step = scale / spacing_m
         x0, y0 = column * TILE_PX * step, row * TILE_PX * step
         n = int(np.ceil(TILE_PX * step)) + 4
-        knots = hashing.lattice(hashing.mix(self._world.seed, salt), int(np.floor(x0)) - 1 + np.arange(n), int(np.floor(y0)) - 1 + np.arange(n))
+        knots = hashing.lattice(
+            hashing.mix(self._world.seed, salt), int(np.floor(x0)) - 1 + np.arange(n), int(np.floor(y0)) - 1 + np.arange(n)
+        )
         to_knots = np.array([[step, 0, x0 - np.floor(x0) + 1 + 0.5 * step], [0, step, y0 - np.floor(y0) + 1 + 0.5 * step]])
         smooth = cv2.warpAffine(knots, to_knots, (TILE_PX, TILE_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         return smooth * 2 - 1
@@ -134,7 +138,9 @@ class TileStore:
         road = 1 + 0.09 * coarse + 0.04 * middle + 0.05 * fine
         slabs = np.arange(TILE_PX) * scale
         x, y = column * TILE_PX * scale + slabs, row * TILE_PX * scale + slabs
-        jitter = hashing.lattice(hashing.mix(self._world.seed, 87), np.floor(x / 1.6).astype(int), np.floor(y / 1.6).astype(int))
+        jitter = hashing.lattice(
+            hashing.mix(self._world.seed, 87), np.floor(x / 1.6).astype(int), np.floor(y / 1.6).astype(int)
+        )
         walk = 1 + 0.05 * coarse + 0.12 * (jitter - 0.5) + 0.03 * fine
         if scale < 0.2:
             walk[(np.mod(y, 1.6) < 0.1), :] *= 0.84

@@ -116,15 +116,25 @@ def _car(kind: str, size: tuple[float, float, float], seed: int, lights: Lights)
     body += _wheels(length, width, height, radius, (0.19, 0.81))
     x0, x1 = (rear - 0.5) * length, (front - 0.5) * length
     inset, top = 0.10 * width, height / 2
-    a, b, c, d = (x1, width / 2 - 0.04, waist), (x1, -width / 2 + 0.04, waist), (x0, -width / 2 + 0.04, waist), (x0, width / 2 - 0.04, waist)
+    a, b, c, d = (
+        (x1, width / 2 - 0.04, waist),
+        (x1, -width / 2 + 0.04, waist),
+        (x0, -width / 2 + 0.04, waist),
+        (x0, width / 2 - 0.04, waist),
+    )
     e, f = (x1 - lean_front * length, width / 2 - inset, top), (x1 - lean_front * length, -width / 2 + inset, top)
     g, h = (x0 + lean_back * length, -width / 2 + inset, top), (x0 + lean_back * length, width / 2 - inset, top)
     cabin = [Face(ring, paint) for ring in ((f, b, a, e), (h, d, c, g), (e, a, d, h), (g, c, b, f), (e, h, g, f))]
-    cabin += [on_face(cabin[0], 0.05, 0.1, 0.95, 0.92, _GLASS, fine=False), on_face(cabin[1], 0.08, 0.14, 0.92, 0.8, _GLASS, fine=False)]
+    cabin += [
+        on_face(cabin[0], 0.05, 0.1, 0.95, 0.92, _GLASS, fine=False),
+        on_face(cabin[1], 0.08, 0.14, 0.92, 0.8, _GLASS, fine=False),
+    ]
     if kind == "van":
         cabin += [on_face(cabin[i], u0, 0.14, u1, 0.75, _GLASS, fine=False) for i, u0, u1 in ((2, 0.08, 0.34), (3, 0.66, 0.92))]
     else:
-        cabin += [on_face(cabin[i], u0, 0.16, u1, 0.88, _GLASS, fine=False) for i in (2, 3) for u0, u1 in ((0.08, 0.49), (0.54, 0.92))]
+        cabin += [
+            on_face(cabin[i], u0, 0.16, u1, 0.88, _GLASS, fine=False) for i in (2, 3) for u0, u1 in ((0.08, 0.49), (0.54, 0.92))
+        ]
     return make_mesh([_chassis(size, 0.14), body, cabin])
 
 
@@ -145,8 +155,16 @@ def _truck(size: tuple[float, float, float], seed: int, lights: Lights) -> Mesh:
     paint = _PAINTS[hashing.pick(len(_PAINTS), seed, 2)]
     split = 0.5 - min(2.2 / length, 0.4)
     cab_top = min(height / 2, -height / 2 + 2.7)
-    cab = box((split * length + 0.08, -0.48 * width, -0.36 * height), (length / 2, 0.48 * width, cab_top), paint, inset=(0.06, 0.05, 0))
-    cab += [on_face(cab[0], 0.06, 0.08, 0.94, 0.44, _GLASS, fine=False), on_face(cab[2], 0.1, 0.12, 0.62, 0.45, _GLASS, fine=False)]
+    cab = box(
+        (split * length + 0.08, -0.48 * width, -0.36 * height),
+        (length / 2, 0.48 * width, cab_top),
+        paint,
+        inset=(0.06, 0.05, 0),
+    )
+    cab += [
+        on_face(cab[0], 0.06, 0.08, 0.94, 0.44, _GLASS, fine=False),
+        on_face(cab[2], 0.1, 0.12, 0.62, 0.45, _GLASS, fine=False),
+    ]
     cab += [on_face(cab[3], 0.38, 0.12, 0.9, 0.45, _GLASS, fine=False)]
     cab += [on_face(cab[0], u, 0.78, u + 0.16, 0.9, _HEAD, glow=1.0 if lights.head else 0.25, fine=False) for u in (0.03, 0.81)]
     radius = min(0.5, 0.17 * height)
@@ -162,7 +180,10 @@ def _bus(size: tuple[float, float, float], seed: int, lights: Lights) -> Mesh:
     for i in (2, 3):
         body += [on_face(body[i], (k + 0.12) / n, 0.14, (k + 0.88) / n, 0.48, _GLASS, fine=False) for k in range(n)]
         body.append(on_face(body[i], 0.0, 0.62, 1.0, 0.7, (236, 236, 232), fine=False))
-    body += [on_face(body[0], 0.06, 0.16, 0.94, 0.6, _GLASS, fine=False), on_face(body[1], 0.12, 0.14, 0.88, 0.46, _GLASS, fine=False)]
+    body += [
+        on_face(body[0], 0.06, 0.16, 0.94, 0.6, _GLASS, fine=False),
+        on_face(body[1], 0.12, 0.14, 0.88, 0.46, _GLASS, fine=False),
+    ]
     body.append(on_face(body[0], 0.2, 0.03, 0.8, 0.13, (255, 190, 60), glow=0.9))
     body += _end_lamps(body[0], body[1], lights, 0.74, 0.84, 0.14)
     body += _wheels(length, width, height, min(0.5, 0.16 * height), (0.24, 0.80))
@@ -174,7 +195,9 @@ def _digger(size: tuple[float, float, float], seed: int, lights: Lights) -> Mesh
     yellow: Colour = (226, 168, 32)
     tracks = box((-0.4 * length, -width / 2, -height / 2), (0.3 * length, width / 2, -0.2 * height), _DARK)
     body = box((-0.5 * length, -0.46 * width, -0.2 * height), (0.2 * length, 0.46 * width, 0.08 * height), yellow)
-    cabin = box((-0.3 * length, -0.4 * width, 0.08 * height), (0.12 * length, 0.4 * width, 0.5 * height), yellow, inset=(0.05, 0.05, 0))
+    cabin = box(
+        (-0.3 * length, -0.4 * width, 0.08 * height), (0.12 * length, 0.4 * width, 0.5 * height), yellow, inset=(0.05, 0.05, 0)
+    )
     cabin += [on_face(cabin[i], 0.1, 0.12, 0.9, 0.8, _GLASS, fine=False) for i in range(4)]
     arm = box((0.2 * length, -0.12 * width, -0.15 * height), (0.5 * length, 0.12 * width, 0.1 * height), yellow)
     return make_mesh([tracks, body, cabin, arm])

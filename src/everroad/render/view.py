@@ -56,7 +56,10 @@ class Lens:
         out = {}
         for samples, mask in self._masks.items():
             some, full = mask.any(axis=1), mask.all(axis=1)
-            out[samples] = (int(np.argmax(some)) if some.any() else len(mask), len(mask) - int(np.argmin(full[::-1])) if not full.all() else 0)
+            out[samples] = (
+                int(np.argmax(some)) if some.any() else len(mask),
+                len(mask) - int(np.argmin(full[::-1])) if not full.all() else 0,
+            )
         return out
 
     def ground_points(self, samples: int) -> Float[ndarray, "h w 2"]:

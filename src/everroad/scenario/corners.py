@@ -48,8 +48,8 @@ def _past_missing_leg(before: Leg, after: Leg, beyond_kerb_m: LegMeasure, start_
 def lines_around(
     legs: tuple[Leg, ...], beyond_kerb_m: LegMeasure, start_m: LegMeasure
 ) -> list[tuple[Leg, Leg, Float[ndarray, "p 2"]]]:
-    """Counter-clockwise, one line between each two neighbouring open legs, from the left side of the first to the right side of the
-    second. It runs ``beyond_kerb_m(leg)`` outside the kerb and begins and ends ``start_m(leg)`` from the node."""
+    """Counter-clockwise, one line between each two neighbouring open legs, from the left side of the first to the right side of
+    the second. It runs ``beyond_kerb_m(leg)`` outside the kerb and begins and ends ``start_m(leg)`` from the node."""
     present = [leg for leg in legs if leg.open]
     out = []
     for first, second in zip(present, present[1:] + present[:1], strict=True):

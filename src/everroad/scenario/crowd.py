@@ -31,7 +31,7 @@ class Pavements:
 
 def lay_pavements(graph: WalkGraph, seed: int) -> Pavements:
     """Spots on all pavements, in both directions; how many people are about comes from the seed."""
-    per_m = float(generator(seed, "people").uniform(0.004, 0.016))
+    per_m = float(generator(seed, "people").uniform(0.008, 0.022))
     walks, along = [], []
     for walk in np.flatnonzero(graph.kind == PAVEMENT).tolist():
         spots = np.arange(3.0, graph.curves.length_m[walk] - 3.0, _PLACE_EVERY_M)
@@ -45,7 +45,11 @@ def place(graph: WalkGraph, pavements: Pavements, allowed: Bool[ndarray, "n"], s
     """One new pedestrian at one of the allowed spots (at least one must be)."""
     draw = generator(seed, "pedestrian", track)
     spot = int(draw.choice(np.flatnonzero(allowed)))
-    walk, s_m, bias = pavements.walk[spot : spot + 1], pavements.s_m[spot : spot + 1] + draw.uniform(-2, 2), draw.uniform(-0.75, 0.75)
+    walk, s_m, bias = (
+        pavements.walk[spot : spot + 1],
+        pavements.s_m[spot : spot + 1] + draw.uniform(-2, 2),
+        draw.uniform(-0.75, 0.75),
+    )
     xy, yaw = look_up(graph.curves, walk, s_m, bias)
     stands = draw.random() < _STANDING_SHARE
     pace = 0.0 if stands else float(draw.uniform(0.9, 1.7))
@@ -54,16 +58,23 @@ def place(graph: WalkGraph, pavements: Pavements, allowed: Bool[ndarray, "n"], s
     return Walkers(
         track=np.array([track]), size_m=np.array([[width * draw.uniform(0.9, 1.2), width, height]]), pace_mps=np.array([pace]),
         bias_left_m=np.array([bias]), walk=walk, s_m=s_m, speed_mps=np.array([pace]), xy_m=xy,
-        yaw_rad=yaw + (draw.uniform(-np.pi, np.pi) if stands else 0.0), velocity_mps=np.zeros((1, 2)), yaw_rate_radps=np.zeros(1),
-        choices=np.array([0]), waited=np.array([0]),
+        yaw_rad=yaw + (draw.uniform(-np.pi, np.pi) if stands else 0.0), velocity_mps=np.zeros((1, 2)),
+        yaw_rate_radps=np.zeros(1), choices=np.array([0]), waited=np.array([0]),
     )  # fmt: skip
 
 
 def populate(
-    graph: WalkGraph, pavements: Pavements, walkers: Walkers, ego_xy_m: Float[ndarray, "2"], seed: int, next_track: int, *, ring: bool
+    graph: WalkGraph,
+    pavements: Pavements,
+    walkers: Walkers,
+    ego_xy_m: Float[ndarray, "2"],
+    seed: int,
+    next_track: int,
+    *,
+    ring: bool,
 ) -> tuple[Walkers, int]:
-    """The pedestrians with new ones, up to the town's density around the ego, and the next free track number. ``ring``: a few, and
-    only where the ego cannot see them yet."""
+    """The pedestrians with new ones, up to the town's density around the ego, and the next free track number. ``ring``: a few,
+    and only where the ego cannot see them yet."""
     apart = np.hypot(*(pavements.xy_m - ego_xy_m).T)
     within = apart < SPAWN_M[1]
     allowed = within & (apart > SPAWN_M[0]) if ring else within

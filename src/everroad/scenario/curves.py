@@ -62,8 +62,10 @@ def build_curves(polylines: Sequence[Float[ndarray, "_ 2"]]) -> CurveTable:
     return CurveTable(first, count, length, spacing, xy, yaw, bend / spacing[owner])
 
 
-def locate(table: CurveTable, curve: Int[ndarray, "n"], s_m: Float[ndarray, "n"]) -> tuple[Int[ndarray, "n"], Float[ndarray, "n"]]:
-    """Index of the point at or before arc length ``s_m`` and the share of the way to the next; beyond the ends the end counts."""
+def locate(
+    table: CurveTable, curve: Int[ndarray, "n"], s_m: Float[ndarray, "n"]
+) -> tuple[Int[ndarray, "n"], Float[ndarray, "n"]]:
+    """Index of the point at or before arc length ``s_m``, and the share of the way to the next; past an end, the end."""
     position = np.clip(s_m / table.spacing_m[curve], 0.0, table.count[curve] - 1.0)
     whole = np.minimum(position.astype(np.int64), table.count[curve] - 2)
     return table.first[curve] + whole, position - whole

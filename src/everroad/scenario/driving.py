@@ -22,8 +22,8 @@ EGO_TOP_SPEED_MPS = 19.5
 
 
 class StopLine(NamedTuple):
-    """Per road user: the connector at the next intersection (-1: none within the route) and the distance from its front to the stop
-    line before it."""
+    """Per road user: the connector at the next intersection (-1: none within the route) and the distance from its front to the
+    stop line before it."""
 
     connector: Int[ndarray, "n"]
     distance_m: Float[ndarray, "n"]

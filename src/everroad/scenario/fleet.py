@@ -41,9 +41,10 @@ LONGEST_TURNING_M = 5.8  # longer ones would sweep over the next lane in a turn,
 class Fleet:
     """``n`` road users; row 0 is the ego. Metres, metres a second, seconds.
 
-    ``route`` is the segment each is on and the next ones; ``previous`` the one before (-1: none). ``s_m`` is the arc length of the
-    reference point on ``route[:, 0]``; the body reaches from ``s - rear`` to ``s + front``. ``reserved``: may use the connector
-    ahead. ``choices`` counts the route decisions taken so far, which addresses the next.
+    ``route`` is the segment each is on and the next ones; ``previous`` the one before (-1: none). ``s_m`` is the arc length of
+    the reference point on ``route[:, 0]``; the body reaches from ``s - rear`` to ``s + front``. ``reserved``: may use the
+    connector ahead. ``choices`` counts the route decisions taken so far, which addresses the next. ``gap_m``, ``leader_mps``:
+    to and of the leader, a step ago.
     A lane change is a lateral offset that goes from ``change_left_m`` to 0 between ``change_s_m`` and ``change_s_m + change_m``
     of the new lane; ``change_from`` is the old lane (-1: none), ``change_shift_m`` its arc length less the new one's.
     """
@@ -87,24 +88,27 @@ def join(fleets: Sequence[Fleet]) -> Fleet:
     return Fleet(*(np.concatenate([getattr(fleet, f.name) for fleet in fleets]) for f in fields(Fleet)))
 
 
-def recruit(draw: np.random.Generator, track: int, kind: int, route: Sequence[int], s_m: float, speed_mps: float, choices: int) -> Fleet:
+def recruit(
+    draw: np.random.Generator, track: int, kind: int, route: Sequence[int], s_m: float, speed_mps: float, choices: int
+) -> Fleet:
     """One new road user as a table of one row; size and temper are drawn."""
     is_ego = track == EGO_TRACK
     mean = KINDS[kind].size_lwh_m
     size = np.array(EGO_SIZE_M) if is_ego else np.array(mean) * draw.normal(1, KINDS[kind].spread, 3).clip(0.85, 1.12)
     rear = EGO_REAR_OVERHANG_M if is_ego else size[0] / 2
-    bicycle = kind == BICYCLE
+    bicycle, long = kind == BICYCLE, KINDS[kind].size_lwh_m[0] > LONGEST_TURNING_M
     floats = {
         "front_m": size[0] - rear,
         "rear_m": rear,
         "eagerness": draw.uniform(0.55, 0.95) if bicycle else draw.uniform(0.85, 1.06),
-        "acceleration_mps2": draw.uniform(0.7, 1.0) if bicycle else draw.uniform(1.3, 2.0) * (0.7 if size[0] > LONGEST_TURNING_M else 1),
+        "acceleration_mps2": draw.uniform(0.7, 1.0) if bicycle else draw.uniform(1.3, 2.0) * (0.7 if long else 1.0),
         "headway_s": draw.uniform(1.0, 1.7),
         "bias_left_m": draw.uniform(-0.12, 0.12),
-        "s_m": s_m, "speed_mps": speed_mps, "applied_mps2": 0.0, "gap_m": 1e6, "leader_mps": 0.0, "change_shift_m": 0.0, "change_s_m": 0.0, "change_m": 1.0, "change_left_m": 0.0,
+        "s_m": s_m, "speed_mps": speed_mps, "applied_mps2": 0.0, "gap_m": 1e6, "leader_mps": 0.0,
+        "change_shift_m": 0.0, "change_s_m": 0.0, "change_m": 1.0, "change_left_m": 0.0,
     }  # fmt: skip
     return Fleet(
-        track=np.array([track]), kind=np.array([kind]), size_m=size[None], straight_only=np.array([size[0] > LONGEST_TURNING_M or bicycle]),
+        track=np.array([track]), kind=np.array([kind]), size_m=size[None], straight_only=np.array([long or bicycle]),
         route=np.array([route]), previous=np.array([-1]), reserved=np.array([False]), choices=np.array([choices]),
         change_from=np.array([-1]), **{name: np.array([value], dtype=np.float64) for name, value in floats.items()},
     )  # fmt: skip

@@ -42,6 +42,6 @@ def interaction(
     headway_s: Float[ndarray, "*n"],
     standstill_m: Float[ndarray, "*n"],
 ) -> Float[ndarray, "*n"]:
-    """``-a (s* / s)^2``: the braking that a leader ``gap_m`` ahead asks for (never positive; gaps of 5 cm and less count as 5 cm)."""
+    """``-a (s* / s)^2``: the braking that a leader ``gap_m`` ahead asks for; never positive. Gaps below 5 cm count as 5 cm."""
     wanted = desired_gap(speed_mps, approach_mps, acceleration_mps2, headway_s, standstill_m)
     return -acceleration_mps2 * (wanted / np.maximum(gap_m, 0.05)) ** 2

@@ -34,7 +34,9 @@ class Standing(NamedTuple):
     looks: tuple[Looks, ...]
 
 
-def _row_of_cars(draw: np.random.Generator, length_m: float, share: float) -> list[tuple[float, float, float, str, tuple[float, float, float]]]:
+def _row_of_cars(
+    draw: np.random.Generator, length_m: float, share: float
+) -> list[tuple[float, float, float, str, tuple[float, float, float]]]:
     """(distance along, sideways, turn, category, size) of the cars parked along one side."""
     out = []
     at = _FROM_JUNCTION_M
@@ -45,7 +47,12 @@ def _row_of_cars(draw: np.random.Generator, length_m: float, share: float) -> li
         size = (length, width, height)
         if at + length > length_m - _FROM_JUNCTION_M:
             return out
-        taken, sideways, turn, gap = draw.random() < share, draw.uniform(-0.08, 0.12), draw.normal(0, 0.012), draw.uniform(*_GAP_M)
+        taken, sideways, turn, gap = (
+            draw.random() < share,
+            draw.uniform(-0.08, 0.12),
+            draw.normal(0, 0.012),
+            draw.uniform(*_GAP_M),
+        )
         if taken:
             out.append((at + length / 2, float(sideways), float(turn), category, size))
         at += length + float(gap)
@@ -63,12 +70,21 @@ def _site(draw: np.random.Generator, length_m: float) -> list[tuple[float, float
     return out
 
 
-def _side(road: Road, forward: bool, rows: list[tuple[float, float, float, str, tuple[float, float, float]]], name: str) -> Standing:
+def _kerbside_arc(road: Road, forward: bool) -> tuple[Float[ndarray, "p"], Float[ndarray, "p"]]:
+    """Metres along the parking lane in driving direction, and the station there: on the inside of a bend they differ."""
+    ends = (road.start_m, road.end_m) if forward else (road.end_m, road.start_m)
+    line = road.street.line(*ends, (-1.0 if forward else 1.0) * road.street.profile.kerbside_offset_m)
+    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))]), np.linspace(*ends, len(line))
+
+
+def _side(
+    road: Road, forward: bool, rows: list[tuple[float, float, float, str, tuple[float, float, float]]], name: str
+) -> Standing:
     if not rows:
         return Standing(np.zeros((0, 2)), np.zeros(0), ())
     along, sideways, turn = (np.array([row[c] for row in rows]) for c in range(3))
-    station = road.start_m + along if forward else road.end_m - along
     sign = -1.0 if forward else 1.0
+    station = np.interp(along, *_kerbside_arc(road, forward))
     offset = sign * (road.street.profile.kerbside_offset_m - sideways)
     yaw = np.array([road.street.yaw_at(s) for s in station.tolist()]) + (0.0 if forward else np.pi) + turn
     looks = []
@@ -86,8 +102,8 @@ def fill_kerbsides(roads: Roads, seed: int) -> Standing:
         profile = road.street.profile
         if profile.kerbside != "parking":
             continue
-        length = road.end_m - road.start_m
         for forward in (True, False):
+            length = float(_kerbside_arc(road, forward)[0][-1])
             draw = generator(seed, "kerbside", index, int(forward))
             rows = _site(draw, length) if draw.random() < _SITE_SHARE else _row_of_cars(draw, length, profile.parked_share)
             parts.append(_side(road, forward, rows, f"kerb{index}{'r' if forward else 'l'}"))

@@ -30,7 +30,11 @@ def change_length_m(speed_mps: float) -> float:
 
 
 def lateral(
-    s_m: Float[ndarray, "n"], change_from: ndarray, start_m: Float[ndarray, "n"], length_m: Float[ndarray, "n"], left_m: Float[ndarray, "n"]
+    s_m: Float[ndarray, "n"],
+    change_from: ndarray,
+    start_m: Float[ndarray, "n"],
+    length_m: Float[ndarray, "n"],
+    left_m: Float[ndarray, "n"],
 ) -> tuple[Float[ndarray, "n"], Float[ndarray, "n"]]:
     """Offset to the left of the lane (metres) and its slope along the lane: a quintic, flat and unbent at both ends."""
     u = np.clip((s_m - start_m) / length_m, 0, 1)
@@ -47,7 +51,11 @@ def _gap_is_safe(fleet: Fleet, places: Occupancy, ahead: Float[ndarray, "n 4"], 
     owner = np.concatenate([places.owner[there], coming_row])
     position = np.concatenate([places.s_m[there], -ahead[coming_row, coming_k + 1]])
     behind = position <= s_m
-    gap = np.where(behind, s_m - fleet.rear_m[row] - position - fleet.front_m[owner], position - fleet.rear_m[owner] - s_m - fleet.front_m[row])
+    gap = np.where(
+        behind,
+        s_m - fleet.rear_m[row] - position - fleet.front_m[owner],
+        position - fleet.rear_m[owner] - s_m - fleet.front_m[row],
+    )
     if (gap < _LEAST_GAP_M).any():
         return False
     follower, leader = np.where(behind, owner, row), np.where(behind, row, owner)
@@ -68,7 +76,13 @@ def change_lanes(graph: LaneGraph, fleet: Fleet, seed: int, sim_step: int) -> Fl
     """The fleet with new lane changes begun."""
     current = fleet.route[:, 0]
     left_over = graph.curves.length_m[current] - fleet.s_m
-    able = (fleet.change_from < 0) & ~fleet.reserved & ~graph.is_connector[current] & (fleet.kind != BICYCLE) & ~fleet.straight_only
+    able = (
+        (fleet.change_from < 0)
+        & ~fleet.reserved
+        & ~graph.is_connector[current]
+        & (fleet.kind != BICYCLE)
+        & ~fleet.straight_only
+    )
     able &= (fleet.s_m > fleet.rear_m + 2) & (fleet.speed_mps > _LEAST_SPEED_MPS)
     able &= left_over > np.maximum(28.0, 3.4 * fleet.speed_mps) + fleet.front_m + 4
     able &= (fleet.track + sim_step) % _EVERY_STEPS == 0
@@ -85,7 +99,9 @@ def change_lanes(graph: LaneGraph, fleet: Fleet, seed: int, sim_step: int) -> Fl
 def _begin(graph: LaneGraph, fleet: Fleet, seed: int, row: int, lane: int) -> Fleet:
     here, _ = look_up(graph.curves, fleet.route[row : row + 1, 0], fleet.s_m[row : row + 1])
     s_m, left_m = project_onto(graph.curves, lane, here[0])
-    speed = float(fleet.speed_mps[row]) / float(along_offset(graph.curves, np.array([lane]), np.array([s_m]), np.array([left_m]))[0])
+    speed = float(fleet.speed_mps[row]) / float(
+        along_offset(graph.curves, np.array([lane]), np.array([s_m]), np.array([left_m]))[0]
+    )
     length = change_length_m(speed)
     if s_m + length + fleet.front_m[row] + 3 > graph.curves.length_m[lane]:
         return fleet
@@ -99,8 +115,15 @@ def _begin(graph: LaneGraph, fleet: Fleet, seed: int, row: int, lane: int) -> Fl
         return out
 
     return replace(
-        fleet, route=put(fleet.route, route), choices=put(fleet.choices, choices), s_m=put(fleet.s_m, s_m), speed_mps=put(fleet.speed_mps, speed),
-        change_from=put(fleet.change_from, int(fleet.route[row, 0])), change_shift_m=put(fleet.change_shift_m, float(fleet.s_m[row]) - s_m),
-        change_s_m=put(fleet.change_s_m, s_m), change_m=put(fleet.change_m, length), change_left_m=put(fleet.change_left_m, left_m),
+        fleet,
+        route=put(fleet.route, route),
+        choices=put(fleet.choices, choices),
+        s_m=put(fleet.s_m, s_m),
+        speed_mps=put(fleet.speed_mps, speed),
+        change_from=put(fleet.change_from, int(fleet.route[row, 0])),
+        change_shift_m=put(fleet.change_shift_m, float(fleet.s_m[row]) - s_m),
+        change_s_m=put(fleet.change_s_m, s_m),
+        change_m=put(fleet.change_m, length),
+        change_left_m=put(fleet.change_left_m, left_m),
         previous=put(fleet.previous, -1),
-    )  # fmt: skip
+    )

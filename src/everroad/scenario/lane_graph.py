@@ -1,4 +1,4 @@
-"""The graph that traffic drives on: lanes, the connectors through intersections, and which connectors cannot be used at once."""
+"""The graph that traffic drives on: lanes, connectors through intersections, and which of these cannot be used at once."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def _lanes_of(index: int, road: Road, forward: bool, first: int) -> list[_Segmen
         line = road.street.line(start, end, side * profile.lane_offset_m(lane), _FINE_M)
         left = first + lane - 1 if lane > 0 else -1
         right = first + lane + 1 if lane < profile.lanes - 1 else -1
-        out.append(_Segment(line, profile.speed_limit_mps, profile.lane_width_m, False, lane=lane, left=left, right=right, **shared))
+        out.append(
+            _Segment(line, profile.speed_limit_mps, profile.lane_width_m, False, lane=lane, left=left, right=right, **shared)
+        )
     if profile.kerbside == "bicycle":
         line = road.street.line(start, end, side * profile.kerbside_offset_m, _FINE_M)
         out.append(_Segment(line, BICYCLE_SPEED_LIMIT_MPS, KERBSIDE_WIDTH_M["bicycle"], True, lane=profile.lanes, **shared))
@@ -91,8 +93,8 @@ def _lanes_of(index: int, road: Road, forward: bool, first: int) -> list[_Segmen
 
 
 def _turning_lanes(lanes: int, movement: int, usable: dict[int, bool]) -> range:
-    """Lanes of an approach that may turn: the outer one; but where neither going straight on nor turning the other way keeps one in
-    town all of them, and where only going straight on does not, half of them. So every lane has a way that stays in town."""
+    """Lanes of an approach that may turn: the outer one; but where neither going straight on nor turning the other way keeps
+    one in town all of them, and where only going straight on does not, half of them. So every lane has a way that stays."""
     if usable[STRAIGHT] or not usable[movement]:
         count = 1
     else:
@@ -105,7 +107,9 @@ def _yaw(line: ndarray, at_end: bool) -> float:
     return float(np.arctan2(b[1] - a[1], b[0] - a[0]))
 
 
-def _connectors(leg: Leg, legs: tuple[Leg, ...], arriving: list[tuple[int, _Segment]], leaving: dict[int, list[tuple[int, _Segment]]]):
+def _connectors(
+    leg: Leg, legs: tuple[Leg, ...], arriving: list[tuple[int, _Segment]], leaving: dict[int, list[tuple[int, _Segment]]]
+):
     """Yields (lane id, connector, exit lane id) for every allowed movement from one leg."""
     profile = leg.street.profile
     ahead = leaving.get((leg.side + 2) % 4, [])
@@ -118,7 +122,19 @@ def _connectors(leg: Leg, legs: tuple[Leg, ...], arriving: list[tuple[int, _Segm
                 opposite = legs[(leg.side + 2) % 4]
                 offset = profile.kerbside_offset_m if lane.bicycle else profile.lane_offset_m(lane.lane)
                 line = leg.street.line(leg.station(leg.cut_m), opposite.station(opposite.cut_m), leg.outward * offset, _FINE_M)
-                yield lane_id, _Segment(line, lane.limit, lane.width, movement=STRAIGHT, leg_out=opposite.side, leaves=exit_lane.leaves, **shared), exit_id
+                yield (
+                    lane_id,
+                    _Segment(
+                        line,
+                        lane.limit,
+                        lane.width,
+                        movement=STRAIGHT,
+                        leg_out=opposite.side,
+                        leaves=exit_lane.leaves,
+                        **shared,
+                    ),
+                    exit_id,
+                )
         if lane.bicycle:
             continue
         for movement, side in ((LEFT, turns[LEFT]), (RIGHT, turns[RIGHT])):
@@ -131,20 +147,27 @@ def _connectors(leg: Leg, legs: tuple[Leg, ...], arriving: list[tuple[int, _Segm
             else:
                 exit_id, exit_lane = exits[max(len(exits) - (profile.lanes - lane.lane), 0)]
                 out_profile = legs[side].street.profile
-                inset = min(profile.kerb_m - profile.lane_offset_m(lane.lane), out_profile.kerb_m - out_profile.lane_offset_m(exit_lane.lane))
+                inset = min(
+                    profile.kerb_m - profile.lane_offset_m(lane.lane),
+                    out_profile.kerb_m - out_profile.lane_offset_m(exit_lane.lane),
+                )
                 radius = max(profile.corner_radius_m, out_profile.corner_radius_m)
                 longest = 1.2 * (radius + inset)
             line = turn_curve(lane.line[-1], _yaw(lane.line, True), exit_lane.line[0], _yaw(exit_lane.line, False), longest)
             limit = min(lane.limit, exit_lane.limit)
-            yield lane_id, _Segment(line, limit, lane.width, movement=movement, leg_out=side, leaves=exit_lane.leaves, **shared), exit_id
+            yield (
+                lane_id,
+                _Segment(line, limit, lane.width, movement=movement, leg_out=side, leaves=exit_lane.leaves, **shared),
+                exit_id,
+            )
 
 
 def _speed_caps(curves: CurveTable, limits: ndarray) -> Float[ndarray, "m"]:
     """Per point: the limit and the comfortable speed of the curve, lowered so that braking ahead of a curve stays gentle."""
     owner = np.repeat(np.arange(len(curves.first)), curves.count)
     square = np.minimum(limits[owner] ** 2, LATERAL_ACCELERATION_MPS2 / np.maximum(np.abs(curves.curvature_per_m), 1e-4))
-    # min over later points of v^2 + 2 b (distance): a running minimum from the end of the line 2 b s + v^2, per curve; an offset that
-    # falls from curve to curve keeps the running minimum of one curve from reaching into the one before it
+    # The least of v^2 + 2 b (distance) over the later points is a running minimum, from the end, of v^2 + 2 b s; an offset that
+    # grows from curve to curve keeps the minimum of one curve from reaching into the one before it.
     arc = (np.arange(len(owner)) - curves.first[owner]) * curves.spacing_m[owner]
     apart = 1e6 * owner[::-1].max() - 1e6 * owner
     line = square + 2 * CURVE_BRAKING_MPS2 * arc - apart
@@ -176,7 +199,9 @@ def _straight_out(segments: list[_Segment], options: list[list[int]]) -> Bool[nd
     for _ in range(16):  # more rounds than a street has crossings, twice
         for index, segment in enumerate(segments):
             straight = [o for o in options[index] if segments[o].movement == STRAIGHT or segment.is_connector]
-            out[index] |= bool(straight) and all(out[o] for o in straight) and (not segment.is_connector or segment.movement == STRAIGHT)
+            out[index] |= (
+                bool(straight) and all(out[o] for o in straight) and (not segment.is_connector or segment.movement == STRAIGHT)
+            )
     return out
 
 
@@ -213,6 +238,6 @@ def build_lane_graph(roads: Roads) -> LaneGraph:
         curves=curves, is_connector=column("is_connector"), bicycle=column("bicycle"), road=column("road"), lane=column("lane"),
         end_node=column("node"), leg_in=column("leg_in"), leg_out=column("leg_out"), movement=column("movement"),
         leaves_town=column("leaves"), straight_out=_straight_out(segments, options), left=column("left"), right=column("right"),
-        options=tuple(map(tuple, options)), width_m=column("width"), speed_limit_mps=limits, speed_cap_mps=_speed_caps(curves, limits),
-        conflicts=_conflicts(curves, segments),
+        options=tuple(map(tuple, options)), width_m=column("width"), speed_limit_mps=limits,
+        speed_cap_mps=_speed_caps(curves, limits), conflicts=_conflicts(curves, segments),
     )  # fmt: skip

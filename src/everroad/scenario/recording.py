@@ -72,15 +72,30 @@ def moving_actors(sightings: Sightings, looks: dict[int, Looks], frames: int) ->
         code = np.zeros(frames, np.int64)
         code[at] = 1 + (np.abs(sightings.speed_mps[rows]) > _MOVING_MPS)
         attributes = tuple(map(words.__getitem__, code.tolist()))
-        out.append(Actor(look.name, look.category, np.array(look.size_lwh_m), Poses(translation, rotation), valid, velocity, None, attributes))
+        out.append(
+            Actor(
+                look.name,
+                look.category,
+                np.array(look.size_lwh_m),
+                Poses(translation, rotation),
+                valid,
+                velocity,
+                None,
+                attributes,
+            )
+        )
     return tuple(out)
 
 
 def standing_actors(
-    xy_m: Float[ndarray, "n 2"], yaw_rad: Float[ndarray, "n"], looks: Sequence[Looks], ego_xy_m: Float[ndarray, "f 2"], sight_m: float
+    xy_m: Float[ndarray, "n 2"],
+    yaw_rad: Float[ndarray, "n"],
+    looks: Sequence[Looks],
+    ego_xy_m: Float[ndarray, "f 2"],
+    sight_m: float,
 ) -> tuple[Actor, ...]:
-    """Actors that never move, each valid while within sight. Their pose arrays are read-only views of one pose, so that an hour of
-    parked cars takes no memory."""
+    """Actors that never move, each valid while within sight. Their pose arrays are read-only views of one pose, so that an hour
+    of parked cars takes no memory."""
     frames = len(ego_xy_m)
     out = []
     words: dict[str, tuple[str, ...]] = {look.standing: (look.standing,) * frames for look in looks}

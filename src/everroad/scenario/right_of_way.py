@@ -1,7 +1,7 @@
 """Who may enter an intersection: connectors are reserved, and no two that cross are ever held at once.
 
-A road user holds a connector from the moment it is promised until its tail has left it. So intersections are free of collisions by
-construction, with or without signals; signals only add when a promise may be given.
+A road user holds a connector from the moment it is promised until its tail has left it. So intersections are free of collisions
+by construction, with or without signals; signals only add when a promise may be given.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from everroad.scenario.driving import decision_distance_m, next_stop_line
 from everroad.scenario.fleet import Fleet
 from everroad.scenario.lane_graph import LaneGraph
 from everroad.scenario.road_users import way_ahead
-from everroad.scenario.signals import GREEN, RED, SignalPlan, colours
+from everroad.scenario.signals import GREEN, SignalPlan, colours, red_left_s
 
 _QUEUE_GAP_M = 3.0
+_AT_LINE_M, _STANDING_MPS = 4.0, 1.0
+_NEAR_LINE_M = 12.0
 EGO_ASKS_EARLIER_M = 30.0  # the ego and who is on its lane mostly have priority, so that a drive is not spent waiting
-_WALK_S = 6.0  # a signal must stay red this long for a walk over the crossing to begin
 
 
 def held_connectors(graph: LaneGraph, fleet: Fleet) -> list[int]:
@@ -49,7 +50,11 @@ def _exit_has_room(graph: LaneGraph, fleet: Fleet, row: int, connector: int, bou
 
 
 def grant(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: float, blocked: Bool[ndarray, "nodes 4"]) -> Fleet:
-    """The fleet with new promises: the ego's lane first, then by distance. ``blocked``: legs on whose crossing somebody walks."""
+    """The fleet with new promises: the ego's lane first, then by distance. ``blocked``: legs whose crossing is in use.
+
+    Who stands at the line and waits for others to clear, or comes on the ego's lane, has a claim: nobody after it gets a connector
+    that crosses its own. So a stream of others cannot keep it waiting for ever.
+    """
     ahead = way_ahead(graph, fleet)
     line = next_stop_line(graph, fleet, ahead)
     on_connector = graph.is_connector[fleet.route[:, 0]]
@@ -59,42 +64,51 @@ def grant(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: float, b
     if not asking.any():
         return fleet
     order = line.distance_m - np.where(lane == lane[0], 1e3, 0.0)
-    held = held_connectors(graph, fleet)
+    may_claim = (lane == lane[0]) | ((line.distance_m < _AT_LINE_M) & (fleet.speed_mps < _STANDING_MPS))
+    held, claimed = held_connectors(graph, fleet), []
     reserved = fleet.reserved.copy()
     for row in sorted(np.flatnonzero(asking).tolist(), key=lambda r: order[r]):
         connector = int(line.connector[row])
         node, leg_in, leg_out = int(graph.end_node[connector]), int(graph.leg_in[connector]), int(graph.leg_out[connector])
-        if blocked[node, leg_in] or blocked[node, leg_out] or graph.conflicts[connector, held].any():
-            continue
         if colours(plan, leg_in, sim_time_s)[node] != GREEN:
             continue
         same_approach = (lane == lane[row]) | (fleet.change_from == lane[row])
         if (same_approach & ~reserved & (line.distance_m < line.distance_m[row])).any():
             continue
-        exit_lane = graph.options[connector][0]
-        to_same = [r for r in range(len(fleet)) if _bound_for(graph, fleet, line.connector, reserved, r, exit_lane)]
+        to_same = _bound_for(graph, fleet, line.connector, reserved, graph.options[connector][0])
         if not _exit_has_room(graph, fleet, row, connector, to_same):
             continue
-        reserved[row] = True
-        held.append(connector)
+        in_the_way = blocked[node, leg_in] or blocked[node, leg_out] or graph.conflicts[connector, held].any()
+        if not in_the_way and not graph.conflicts[connector, claimed].any():
+            reserved[row] = True
+            held.append(connector)
+        elif may_claim[row]:
+            claimed.append(connector)
     return replace(fleet, reserved=reserved)
 
 
-def _bound_for(graph: LaneGraph, fleet: Fleet, promised: ndarray, reserved: ndarray, row: int, exit_lane: int) -> bool:
-    current = int(fleet.route[row, 0])
-    if graph.is_connector[current] and graph.options[current][0] == exit_lane:
-        return True
-    return bool(reserved[row]) and promised[row] >= 0 and graph.options[int(promised[row])][0] == exit_lane
+def _bound_for(graph: LaneGraph, fleet: Fleet, promised: ndarray, reserved: ndarray, exit_lane: int) -> list[int]:
+    """Rows that are on a connector to the exit lane or have been promised one."""
+    way_in = {c for c in range(len(graph.options)) if graph.is_connector[c] and graph.options[c][0] == exit_lane}
+    return [
+        row
+        for row, (current, wanted, sure) in enumerate(zip(fleet.route[:, 0].tolist(), promised.tolist(), reserved.tolist(), strict=True))
+        if current in way_in or (sure and wanted in way_in)
+    ]
 
 
 def crossable(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: float) -> Bool[ndarray, "nodes 4"]:
-    """Legs that may be crossed on foot now: nobody holds a connector that comes or goes by them, and any signal there is red."""
+    """Legs that may be crossed on foot now: nobody holds a connector that comes or goes by them or waits for one with its way
+    clear to do so, and any signal there stays red long enough."""
     out = np.ones((len(plan.signalised), 4), bool)
-    for connector in held_connectors(graph, fleet):
+    line = next_stop_line(graph, fleet, way_ahead(graph, fleet))
+    waiting = (line.connector >= 0) & ~fleet.reserved & (line.distance_m < _NEAR_LINE_M)
+    lit = np.stack([colours(plan, side, sim_time_s) for side in range(4)], axis=1)
+    wanted = [c for c in line.connector[waiting].tolist() if lit[graph.end_node[c], graph.leg_in[c]] == GREEN]
+    for connector in (*held_connectors(graph, fleet), *wanted):
         node = graph.end_node[connector]
         out[node, graph.leg_in[connector]] = False
         out[node, graph.leg_out[connector]] = False
     for side in range(4):
-        for moment_s in (sim_time_s, sim_time_s + _WALK_S):
-            out[:, side] &= ~plan.signalised | (colours(plan, side, moment_s) == RED)
-    return out
+        out[:, side] &= red_left_s(plan, side, sim_time_s) >= plan.walk_s[:, side]
+    return out & np.isfinite(plan.walk_s)

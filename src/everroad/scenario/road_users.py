@@ -16,8 +16,9 @@ FAR_M = 1e6
 
 @dataclass(frozen=True, eq=False)
 class Occupancy:
-    """``m`` occupied places: segment, arc length of the owner's reference point on it (it may lie beyond the segment's end), owner's
-    row. A road user takes more than one place while its tail is still on the previous segment or while it changes lanes."""
+    """``m`` occupied places: segment, arc length of the owner's reference point on it (it may lie beyond the segment's end) and
+    the owner's row. A road user takes more than one place while its tail is on the previous segment or while it changes lanes.
+    """
 
     segment: Int[ndarray, "m"]
     s_m: Float[ndarray, "m"]
@@ -32,7 +33,11 @@ def occupancy(graph: LaneGraph, fleet: Fleet) -> Occupancy:
     return Occupancy(
         np.concatenate([fleet.route[:, 0], fleet.previous[tail], fleet.change_from[changing]]),
         np.concatenate(
-            [fleet.s_m, fleet.s_m[tail] + graph.curves.length_m[fleet.previous[tail]], fleet.s_m[changing] + fleet.change_shift_m[changing]]
+            [
+                fleet.s_m,
+                fleet.s_m[tail] + graph.curves.length_m[fleet.previous[tail]],
+                fleet.s_m[changing] + fleet.change_shift_m[changing],
+            ]
         ),
         np.concatenate([rows, tail, changing]),
     )
@@ -48,7 +53,7 @@ def way_ahead(graph: LaneGraph, fleet: Fleet) -> Float[ndarray, "n 4"]:
 def leaders(
     graph: LaneGraph, fleet: Fleet, places: Occupancy, ahead: Float[ndarray, "n 4"]
 ) -> tuple[Float[ndarray, "n"], Float[ndarray, "n"]]:
-    """Bumper to bumper gap to the nearest road user ahead, and its speed; ``FAR_M`` and 0 where there is none within the route."""
+    """Bumper to bumper gap to the nearest road user ahead, and its speed; ``FAR_M`` and 0 where the route has none."""
     rows = np.arange(len(fleet))
     changing = np.flatnonzero(fleet.change_from >= 0)
     seekers = np.concatenate([rows, changing])

@@ -17,8 +17,8 @@ _STOP_AFTER_CROSSING_M = 1.2
 
 @dataclass(frozen=True, eq=False)
 class Leg:
-    """One arm of an intersection. Distances are along the street from the crossing of the axes; ``outward`` is the sign of station
-    leaving the intersection. An arm that is not ``open`` does not exist as a road; its place is walled off by a kerb."""
+    """One arm of an intersection. Distances are along the street from the crossing of the axes; ``outward`` is the sign of the
+    station when leaving the intersection. An arm that is not ``open`` does not exist as a road; a kerb takes its place."""
 
     node: int
     side: int
@@ -110,8 +110,12 @@ def cut_roads(grid: Grid, seed: int) -> Roads:
     legs = tuple(_legs_of(grid, seed, i, j) for i in range(COLUMNS) for j in range(ROWS))
     roads: list[Road] = []
     for i, column in enumerate(grid.columns):
-        roads += _roads_of(column, grid.open_columns[i], [(legs[i * ROWS + j][SOUTH], legs[i * ROWS + j][NORTH]) for j in range(ROWS)])
+        roads += _roads_of(
+            column, grid.open_columns[i], [(legs[i * ROWS + j][SOUTH], legs[i * ROWS + j][NORTH]) for j in range(ROWS)]
+        )
     for j, row in enumerate(grid.rows):
-        roads += _roads_of(row, grid.open_rows[j], [(legs[i * ROWS + j][WEST], legs[i * ROWS + j][EAST]) for i in range(COLUMNS)])
-    signalised = tuple(uniform(seed, "signals", node) < 0.3 for node in range(len(legs)))
+        roads += _roads_of(
+            row, grid.open_rows[j], [(legs[i * ROWS + j][WEST], legs[i * ROWS + j][EAST]) for i in range(COLUMNS)]
+        )
+    signalised = tuple(uniform(seed, "signals", node) < 0.13 for node in range(len(legs)))
     return Roads(legs, tuple(roads), signalised)

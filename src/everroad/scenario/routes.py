@@ -31,8 +31,10 @@ def follow(graph: LaneGraph, segment: int, seed: int, track: int, choice: int, s
     return options[-1]
 
 
-def extend(graph: LaneGraph, route: Sequence[int], seed: int, track: int, choices: int, straight_only: bool) -> tuple[list[int], int]:
-    """The route filled up to ``ROUTE_LENGTH`` segments (-1 beyond the edge of town), and the number of choices taken by then."""
+def extend(
+    graph: LaneGraph, route: Sequence[int], seed: int, track: int, choices: int, straight_only: bool
+) -> tuple[list[int], int]:
+    """The route filled up to ``ROUTE_LENGTH`` segments (-1 beyond the edge of town), and the number of choices taken."""
     out = list(route)
     while len(out) < ROUTE_LENGTH:
         out.append(-1 if out[-1] < 0 else follow(graph, out[-1], seed, track, choices, straight_only))

@@ -35,7 +35,7 @@ class Places:
 def lay_places(graph: LaneGraph, seed: int) -> Places:
     """Spots on all lanes; how busy the town is comes from the seed."""
     draw = generator(seed, "density")
-    cars_per_m, bicycles_per_m = draw.uniform(0.007, 0.016), draw.uniform(0.004, 0.012)
+    cars_per_m, bicycles_per_m = draw.uniform(0.010, 0.020), draw.uniform(0.006, 0.016)
     segments, along = [], []
     for lane in np.flatnonzero(~graph.is_connector).tolist():
         spots = np.arange(9.0, graph.curves.length_m[lane] - _LEAST_TO_STOP_LINE_M, _PLACE_EVERY_M)
@@ -84,7 +84,15 @@ def place_one(
 
 
 def populate(
-    graph: LaneGraph, places: Places, fleet: Fleet, ego_xy_m: Float[ndarray, "2"], seed: int, next_track: int, *, ring: bool, tries: int
+    graph: LaneGraph,
+    places: Places,
+    fleet: Fleet,
+    ego_xy_m: Float[ndarray, "2"],
+    seed: int,
+    next_track: int,
+    *,
+    ring: bool,
+    tries: int,
 ) -> tuple[Fleet, int]:
     """The fleet with new road users, up to the town's density around the ego, and the next free track number. ``ring``: only
     where the ego cannot see them yet."""

@@ -1,8 +1,8 @@
 """Scenarios as files: one versioned JSON file, packed with gzip when its name ends in ``.gz``.
 
 The round trip is exact: every number comes back bit for bit (as float64, whatever width it had), and what is absent stays
-apart from what is empty. Only what lies outside an actor's first and last sight is not kept: there the nearest pose, no velocity
-and no attribute come back, and never count, since ``valid`` is false.
+apart from what is empty. Only what lies outside an actor's first and last sight is not kept: there the nearest pose, no
+velocity and no attribute come back, and never count, since ``valid`` is false.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _from_file(stored: ScenarioFile) -> Scenario:
     return Scenario(
         name=stored.name,
         time_s=np.array(stored.time_s, dtype=np.float64),
-        world_from_ego=_labelled("world_from_ego", stored.world_from_ego),
+        world_from_ego=_poses_from_file("world_from_ego", stored.world_from_ego),
         cameras=tuple(
             Camera(
                 name=camera.name,
@@ -110,7 +110,7 @@ def _poses_to_json(poses: Poses) -> dict[str, Any]:
     return {"translation_m": poses.translation_m.tolist(), "rotation_wxyz": poses.rotation_wxyz.tolist()}
 
 
-def _labelled(where: str, stored: PosesFile) -> Poses:
+def _poses_from_file(where: str, stored: PosesFile) -> Poses:
     try:
         return Poses(points_from_file(stored.translation_m), points_from_file(stored.rotation_wxyz, 4))
     except ValueError as error:
@@ -136,7 +136,7 @@ def _actor_to_json(actor: Actor) -> dict[str, Any]:
 
 def _actor_from_file(stored: ActorFile, frames: int) -> Actor:
     name, first = f"actor {stored.track_id}", stored.first_frame
-    span = _labelled(f"{name} poses", stored.poses)
+    span = _poses_from_file(f"{name} poses", stored.poses)
     seen = len(span)
     if first + seen > frames:
         raise ValueError(f"{name}: expected at most {frames} frames, got first_frame {first} and {seen} poses; shorten it")

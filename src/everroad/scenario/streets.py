@@ -92,7 +92,7 @@ class Street:
 
 def _profile(draw: np.random.Generator) -> Profile:
     lanes = int(draw.choice([1, 2, 3], p=[0.45, 0.37, 0.18]))
-    kerbside: Kerbside = ("parking", "bicycle", "shoulder")[int(draw.choice(3, p=[0.62, 0.18, 0.20]))]
+    kerbside: Kerbside = ("parking", "bicycle", "shoulder")[int(draw.choice(3, p=[0.70, 0.16, 0.14]))]
     limits = {1: (8.3, 11.1, 13.9), 2: (13.9, 13.9, 16.7), 3: (16.7, 16.7, 20.0)}[lanes]
     return Profile(
         lanes=lanes,
@@ -102,11 +102,13 @@ def _profile(draw: np.random.Generator) -> Profile:
         sidewalk_m=float(draw.uniform(2.4, 4.2)),
         corner_radius_m=float(draw.uniform(5.0, 7.5)),
         speed_limit_mps=float(draw.choice(limits)),
-        parked_share=float(draw.uniform(0.35, 0.9)),
+        parked_share=float(draw.uniform(0.5, 0.95)),
     )
 
 
-def _axis(points: Float[ndarray, "k 2"]) -> tuple[Float[ndarray, "p 2"], Float[ndarray, "p"], float, Float[ndarray, "k"], float]:
+def _axis(
+    points: Float[ndarray, "k 2"],
+) -> tuple[Float[ndarray, "p 2"], Float[ndarray, "p"], float, Float[ndarray, "k"], float]:
     """Spline through the points: evenly spaced samples, headings, length, stations of the points, greatest curvature."""
     chord = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     spline = CubicSpline(chord, points)
@@ -122,7 +124,11 @@ def _axis(points: Float[ndarray, "k 2"]) -> tuple[Float[ndarray, "p 2"], Float[n
 
 def _street(draw: np.random.Generator, nodes: Float[ndarray, "n 2"], ends: Float[ndarray, "2 2"]) -> Street:
     profile = _profile(draw)
-    bulge = float(draw.choice([0.0, 0.05, 0.10, 0.14])) * draw.choice([-1, 1], size=len(nodes) - 1) * draw.uniform(0.5, 1, len(nodes) - 1)
+    bulge = (
+        float(draw.choice([0.0, 0.05, 0.10, 0.14]))
+        * draw.choice([-1, 1], size=len(nodes) - 1)
+        * draw.uniform(0.5, 1, len(nodes) - 1)
+    )
     while True:  # straighten until the street is gentle enough for buses and for its own lanes at the inside of the bend
         points, is_node = [ends[0]], [False]
         for i, node in enumerate(nodes):
@@ -157,7 +163,9 @@ def _close_some(draw: np.random.Generator) -> tuple[ndarray, ndarray]:
     """Leave out some stretches so that T-junctions arise; every crossing keeps at least three legs."""
     open_columns, open_rows = np.ones((COLUMNS, ROWS + 1), bool), np.ones((ROWS, COLUMNS + 1), bool)
     missing = np.zeros((COLUMNS, ROWS), int)
-    stretches = [(0, i, k) for i in range(COLUMNS) for k in range(ROWS + 1)] + [(1, j, k) for j in range(ROWS) for k in range(COLUMNS + 1)]
+    stretches = [(0, i, k) for i in range(COLUMNS) for k in range(ROWS + 1)] + [
+        (1, j, k) for j in range(ROWS) for k in range(COLUMNS + 1)
+    ]
     for axis, street, k in stretches:
         last = ROWS if axis == 0 else COLUMNS
         chance = 0.3 if k in (0, last) else 0.09

@@ -71,8 +71,10 @@ def _simulate(town: _Town, seconds: float) -> tuple[list[Fleet], list[Walkers]]:
     return fleets, crowds
 
 
-def _moments(time_s: Float[ndarray, "f"], counts: list[int]) -> tuple[Int[ndarray, "f"], Int[ndarray, "k"], Float[ndarray, "k"]]:
-    """The simulation step of every frame; and for everybody there then, one after another: the frame and the time since the step."""
+def _moments(
+    time_s: Float[ndarray, "f"], counts: list[int]
+) -> tuple[Int[ndarray, "f"], Int[ndarray, "k"], Float[ndarray, "k"]]:
+    """The simulation step of every frame; and for everybody there then, one by one: the frame and the time since the step."""
     sim_step = np.floor(time_s / SIM_STEP_S + 1e-9).astype(np.int64)
     frame = np.repeat(np.arange(len(time_s)), np.array(counts)[sim_step])
     return sim_step, frame, np.maximum(time_s - sim_step * SIM_STEP_S, 0.0)[frame]

@@ -14,6 +14,7 @@ from everroad.scenario.types import Area, Divider, Lane, MarkType, VectorMap
 
 _TOLERANCE_M = 0.04  # how far a simplified line may stray
 
+
 def _flat(points: Float[ndarray, "p 2"], tolerance_m: float = _TOLERANCE_M) -> Float[ndarray, "p 3"]:
     line = shapely.get_coordinates(shapely.simplify(shapely.linestrings(points), tolerance_m))
     return np.concatenate([line, np.zeros((len(line), 1))], axis=1)
@@ -31,7 +32,10 @@ def _quad(leg: Leg, near_m: float, far_m: float, left_m: float, right_m: float) 
 
 
 def _edge_lines(road: Road, offset_m: float) -> tuple[ndarray, ndarray]:
-    return (_flat(road.street.line(road.start_m, road.end_m, offset_m)), _flat(road.street.line(road.start_m, road.end_m, -offset_m)))
+    return (
+        _flat(road.street.line(road.start_m, road.end_m, offset_m)),
+        _flat(road.street.line(road.start_m, road.end_m, -offset_m)),
+    )
 
 
 def _centre_mark(road: Road) -> MarkType:
@@ -41,8 +45,9 @@ def _centre_mark(road: Road) -> MarkType:
 
 
 def _lanes(graph: LaneGraph) -> tuple[Lane, ...]:
-    lines = [graph.curves.points(i) for i in range(len(graph.options))]
-    simple = shapely.simplify([shapely.linestrings(line) for line in lines], _TOLERANCE_M)
+    owner = np.repeat(np.arange(len(graph.options)), graph.curves.count)
+    lines: np.ndarray = np.asarray(shapely.linestrings(graph.curves.xy_m, indices=owner))
+    simple = np.asarray(shapely.simplify(lines, _TOLERANCE_M))
     out = []
     for i in np.flatnonzero(~graph.bicycle).tolist():
         points = shapely.get_coordinates(simple[i])
@@ -91,8 +96,14 @@ def build_map(roads: Roads, graph: LaneGraph) -> VectorMap:
             profile = leg.street.profile
             if leg.crosswalk:
                 crossings.append(Area(_quad(leg, *leg.crossing_m, profile.kerb_m - 0.2, -(profile.kerb_m - 0.2))))
-            stops.append(Divider(_quad(leg, leg.cut_m - 0.2, leg.cut_m - 0.2, profile.centre_gap_m / 2, profile.edge_m)[1:3], "solid", "white"))
+            stops.append(
+                Divider(
+                    _quad(leg, leg.cut_m - 0.2, leg.cut_m - 0.2, profile.centre_gap_m / 2, profile.edge_m)[1:3],
+                    "solid",
+                    "white",
+                )
+            )
     return VectorMap(
-        drivable_areas=tuple(drivable), lane_dividers=tuple(dividers), road_dividers=tuple(centre), ped_crossings=tuple(crossings),
-        stop_lines=tuple(stops), walkways=tuple(walkways), lanes=_lanes(graph),
+        drivable_areas=tuple(drivable), lane_dividers=tuple(dividers), road_dividers=tuple(centre),
+        ped_crossings=tuple(crossings), stop_lines=tuple(stops), walkways=tuple(walkways), lanes=_lanes(graph),
     )  # fmt: skip

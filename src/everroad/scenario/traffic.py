@@ -1,6 +1,7 @@
 """Traffic, step by step: the fleet of an instant becomes that of the next, and what it did is written down.
 
-Within a step accelerations are constant, so positions between two instants are exact quadratics: any frame rate may be read off.
+Within a step accelerations are constant, so positions between two instants are exact quadratics and any frame rate may be read
+off.
 Nothing depends on how long the simulation goes on, so a longer one begins with the shorter one.
 """
 
@@ -69,9 +70,15 @@ def start(graph: LaneGraph, places: Places, seed: int) -> Motion:
 
 
 def advance(
-    graph: LaneGraph, places: Places, plan: SignalPlan, seed: int, motion: Motion, blocked: Bool[ndarray, "nodes 4"], sim_time_s: float
+    graph: LaneGraph,
+    places: Places,
+    plan: SignalPlan,
+    seed: int,
+    motion: Motion,
+    blocked: Bool[ndarray, "nodes 4"],
+    sim_time_s: float,
 ) -> tuple[Fleet, Motion]:
-    """One step: the fleet as it is now with the acceleration it applies until the next instant, and the motion at the next instant."""
+    """One step: the fleet as it is now with the accelerations it applies until the next instant, and the motion then."""
     fleet = change_lanes(graph, motion.fleet, seed, motion.sim_step)
     fleet = grant(graph, plan, fleet, sim_time_s, blocked)
     wanted, gap, leader = accelerations(graph, fleet)

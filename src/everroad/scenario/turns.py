@@ -28,8 +28,8 @@ def turn_curve(
 ) -> Float[ndarray, "p 2"]:
     """A smooth path from one pose to another whose tangents meet ahead of the first and behind the second.
 
-    The bend is as wide as the tangents allow, but no wider than ``longest_tangent_m``. Where the tangents do not meet so (nearly
-    parallel poses, or one lies behind the other), a cubic Hermite curve joins them.
+    The bend is as wide as the tangents allow, but no wider than ``longest_tangent_m``. Where the tangents do not meet so
+    (nearly parallel poses, or one lies behind the other), a cubic Hermite curve joins them.
     """
     ahead = np.array([np.cos(start_yaw_rad), np.sin(start_yaw_rad)])
     out = np.array([np.cos(end_yaw_rad), np.sin(end_yaw_rad)])

@@ -16,6 +16,7 @@ from everroad.scenario.walks import CROSSING, WalkGraph
 _PULL = 0.22  # share of the way to the path that is made up in a step: rounds off the corners of the path
 _TURN_RATE_RADPS = 3.0
 _ACCELERATION_MPS2 = 1.5
+_CROSSING_PACE_MPS = 1.45
 _PATIENCE_STEPS = 120
 _CROSSING_SHARE = 0.45
 
@@ -76,8 +77,10 @@ def _next_walk(graph: WalkGraph, walk: int, seed: int, track: int, choice: int, 
     return others[int(uniform(seed, "walk", track, choice) * len(others))]
 
 
-def advance(graph: WalkGraph, walkers: Walkers, seed: int, step_s: float, free: Bool[ndarray, "nodes 4"]) -> tuple[Walkers, Walkers]:
-    """One step: the pedestrians as they are now, with the velocities they hold until the next instant, and those of the next instant.
+def advance(
+    graph: WalkGraph, walkers: Walkers, seed: int, step_s: float, free: Bool[ndarray, "nodes 4"]
+) -> tuple[Walkers, Walkers]:
+    """One step: the pedestrians as they are now, with the velocities they hold until the next instant, and as they are then.
     ``free``: legs that may be crossed now."""
     s_m, walk, choices, waited = walkers.s_m.copy(), walkers.walk.copy(), walkers.choices.copy(), walkers.waited.copy()
     target_speed = walkers.pace_mps.copy()
@@ -96,6 +99,8 @@ def advance(graph: WalkGraph, walkers: Walkers, seed: int, step_s: float, free: 
         walk[row] = following
         choices[row] += 1
         waited[row] = 0
+    hurried = np.where(graph.kind[walk] == CROSSING, np.maximum(target_speed, _CROSSING_PACE_MPS), target_speed)
+    target_speed = np.where(target_speed > 0, hurried, 0.0)
     change = np.clip(target_speed - walkers.speed_mps, -_ACCELERATION_MPS2 * step_s, _ACCELERATION_MPS2 * step_s)
     speed = np.where(target_speed == 0, np.minimum(walkers.speed_mps + change, 0.4), walkers.speed_mps + change)
     s_m = np.minimum(s_m + speed * step_s, graph.curves.length_m[walk])

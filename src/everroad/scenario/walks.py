@@ -59,7 +59,9 @@ def build_walks(roads: Roads) -> WalkGraph:
                 at = _kerb_stop_m(leg)
                 line = np.concatenate([leg_line(leg, at, at - 1.0, reach)[:1], leg_line(leg, at, at - 1.0, -reach)[:1]])
                 walks.append(((leg.node, leg.side, "left"), (leg.node, leg.side, "right"), line, CROSSING, leg.node, leg.side))
-    both = [w for begin, finish, line, *rest in walks for w in ((begin, finish, line, *rest), (finish, begin, line[::-1], *rest))]
+    both = [
+        w for begin, finish, line, *rest in walks for w in ((begin, finish, line, *rest), (finish, begin, line[::-1], *rest))
+    ]
     starting: dict[tuple, list[int]] = {}
     for index, walk in enumerate(both):
         starting.setdefault(walk[0], []).append(index)
@@ -67,5 +69,5 @@ def build_walks(roads: Roads) -> WalkGraph:
         curves=build_curves([w[2] for w in both]),
         kind=np.array([w[3] for w in both]), node=np.array([w[4] for w in both]), side=np.array([w[5] for w in both]),
         leaves_town=np.array([w[1][0] == "out" for w in both]),
-        options=tuple(tuple(o for o in starting.get(w[1], []) if o != index ^ 1) if w[1][0] != "out" else () for index, w in enumerate(both)),
+        options=tuple(tuple(o for o in starting.get(w[1], []) if o != i ^ 1 and w[1][0] != "out") for i, w in enumerate(both)),
     )  # fmt: skip
