@@ -128,7 +128,8 @@ def _ground_quads(world_from_mesh: np.ndarray, half: np.ndarray, grow_m: float) 
 
 def _hull(points: np.ndarray) -> np.ndarray:
     """The convex hull seen from above, padded to eight corners by repeating the last."""
-    order = cv2.convexHull((points[:, :2] - points[0, :2]).astype(np.float32), returnPoints=False)[:, 0]
+    flat = (points[:, :2] - points[0, :2]).astype(np.float32)
+    order = np.asarray(cv2.convexHull(flat, returnPoints=False), np.int64)[:, 0]
     return points[np.concatenate([order, np.repeat(order[-1:], 8 - len(order))])]
 
 

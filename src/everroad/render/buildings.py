@@ -61,9 +61,9 @@ class Building:
 
 
 def _jitter(colour: Colour, amount: float, *keys: int) -> Colour:
-    gain = hashing.between(1 - amount, 1 + amount, *keys, 91)
+    gain = hashing.between(1.0 - amount, 1 + amount, *keys, 91)
     r, g, b = (
-        min(c * gain * hashing.between(1 - amount / 3, 1 + amount / 3, *keys, 92 + i), 245.0) for i, c in enumerate(colour)
+        min(c * gain * hashing.between(1.0 - amount / 3, 1 + amount / 3, *keys, 92 + i), 245.0) for i, c in enumerate(colour)
     )
     return (r, g, b)
 
@@ -114,11 +114,11 @@ def _at(point_m: np.ndarray, z_m: float) -> Point:
 
 
 def wall_faces(building: Building) -> list[Face]:
-    """Four walls: front, right side seen from the road, back, left side; each top left, bottom left, bottom right, top right."""
+    """Front, right side seen from the road, back, left side; each top left, bottom left, bottom right, top right."""
     corners, top = building.lot.corners_m, building.eaves_m
     return [
         Face(
-            (_at(corners[i], top), _at(corners[i], 0), _at(corners[(i + 1) % 4], 0), _at(corners[(i + 1) % 4], top)),
+            (_at(corners[i], top), _at(corners[i], 0.0), _at(corners[(i + 1) % 4], 0.0), _at(corners[(i + 1) % 4], top)),
             building.style.wall,
         )
         for i in range(4)

@@ -10,7 +10,7 @@ from numpy import ndarray
 from everroad.render import hashing
 from everroad.render.buildings import Building, Style
 from everroad.render.look import Look
-from everroad.render.mesh import Colour
+from everroad.render.mesh import Colour, Number
 
 TEXELS_PER_M = 10.0
 _LIT: tuple[Colour, ...] = ((255, 206, 128), (255, 224, 164), (246, 190, 104), (214, 226, 240))
@@ -26,7 +26,7 @@ class _Sheet:
         self.albedo[:] = colour
         self.glow = np.zeros((self.rows, self.columns, 1), np.float32)
 
-    def rect(self, x0: float, y0: float, x1: float, y1: float, colour: Colour, glow: float = 0.0) -> None:
+    def rect(self, x0: Number, y0: Number, x1: Number, y1: Number, colour: Colour, glow: float = 0.0) -> None:
         sx, sy = self.columns / self.width_m, self.rows / self.height_m
         a, b = max(round(x0 * sx), 0), max(round(x1 * sx), 0)
         c, d = max(self.rows - round(y1 * sy), 0), max(self.rows - round(y0 * sy), 0)

@@ -9,9 +9,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from everroad.render import hashing
+from everroad.render.mesh import Colour
 from everroad.scenario.types import TimeOfDay, Weather
-
-Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ _ELEVATION_DEG = {"day": (32.0, 58.0), "dusk": (9.0, 16.0), "night": (35.0, 60.0
 def make_look(weather: Weather | None, time_of_day: TimeOfDay | None, seed: int) -> Look:
     """The lighting of a frame; an absent weather is clear and an absent time of day is day."""
     weather, time_of_day = weather or "clear", time_of_day or "day"
-    azimuth = hashing.between(0, 2 * np.pi, seed, 11)
+    azimuth = hashing.between(0.0, 2 * np.pi, seed, 11)
     elevation = np.radians(hashing.between(*_ELEVATION_DEG[time_of_day], seed, 12))
     direction = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
     haze, zenith = _SKY[time_of_day, weather]

@@ -109,7 +109,7 @@ def _row(ring: np.ndarray, areas: roads.RoadAreas, taken: _Taken, seed: int, *, 
         lot = _lot(walk, at_m, frontage, kind, key)
         if lot is not None and _free(lot, areas, taken):
             lots.append(lot)
-            at_m += frontage + hashing.between(*ranges.gap_m, key, 4) + (hashing.between(10, 40, key, 5) if behind else 0.0)
+            at_m += frontage + hashing.between(*ranges.gap_m, key, 4) + (hashing.between(10.0, 40.0, key, 5) if behind else 0.0)
         else:
             at_m += 14.0 if behind else 4.0
     return lots

@@ -130,7 +130,7 @@ def _dashed(line: np.ndarray) -> list[np.ndarray]:
 def _stripes(exterior: np.ndarray) -> list[np.ndarray]:
     """Zebra stripes along the traffic, i.e. across the longer side of the crossing's bounding rectangle."""
     rectangle = shapely.geometry.MultiPoint(exterior).minimum_rotated_rectangle
-    if rectangle.geom_type != "Polygon":
+    if not isinstance(rectangle, shapely.geometry.Polygon):
         return []
     corners = np.asarray(rectangle.exterior.coords)[:4]
     sides = np.roll(corners, -1, axis=0) - corners

@@ -11,17 +11,19 @@ from numpy import ndarray
 
 CORNERS = 8
 
-Point = tuple[float, float, float]
-Colour = tuple[float, float, float]
+# Written out because a run-time type checker does not take an int for a float.
+Number = float | int
+Point = tuple[Number, Number, Number]
+Colour = tuple[Number, Number, Number]
 
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
     """``albedo`` is RGB 0 to 255, ``glow`` the share of it that shines by itself, ``two_sided`` is drawn from behind too.
 
-    ``part`` groups polygons into convex parts; inside a part polygons are drawn as listed, so that lamps and windows follow the
-    face they lie on. ``planes`` part them from each other: (upper part, lower part, axis, where). ``fine`` polygons are left out
-    far away.
+    ``part`` groups polygons into convex parts; inside a part polygons are drawn as listed, so that lamps and windows follow
+    the face they lie on. ``planes`` part them from each other: (upper part, lower part, axis, where). ``fine`` polygons are
+    left out far away.
     """
 
     points_m: Float[ndarray, "n 8 3"]
@@ -116,7 +118,7 @@ def part_ranks(mesh: Mesh, eye: Float[ndarray, "3"]) -> Int[ndarray, "k"]:
 
 
 def box(
-    low: Point, high: Point, albedo: Colour, *, inset: Point = (0, 0, 0), shift_x: float = 0, bottom: bool = False
+    low: Point, high: Point, albedo: Colour, *, inset: Point = (0, 0, 0), shift_x: float = 0.0, bottom: bool = False
 ) -> list[Face]:
     """Faces front (+x), back, left (+y), right, top of a box; the top is narrower by ``inset`` and moved by ``shift_x``."""
     (x0, y0, z0), (x1, y1, z1) = low, high
@@ -131,7 +133,7 @@ def box(
 
 
 def on_face(
-    face: Face, u0: float, v0: float, u1: float, v1: float, albedo: Colour, *, glow: float = 0, fine: bool = True
+    face: Face, u0: Number, v0: Number, u1: Number, v1: Number, albedo: Colour, *, glow: float = 0.0, fine: bool = True
 ) -> Face:
     """A rectangle painted on a four-cornered face: u from its first corner to its last, v from its first to its second."""
     p = np.array(face.points_m[:4])

@@ -10,9 +10,9 @@ from numpy import ndarray
 def back_to_front(footprints_m: Float[ndarray, "n 4 2"]) -> Int[ndarray, "n"]:
     """Indices of the objects, the hidden before the hiding.
 
-    ``footprints_m`` are convex, camera at the origin, x forward. Two objects that share an azimuth are ordered by where a ray in
-    the middle of what they share meets each first, which is exact for disjoint convex footprints; the rest by distance. Where
-    three hide one another in a ring, the ring is cut at the farthest.
+    ``footprints_m`` are convex, camera at the origin, x forward. Two objects that share an azimuth are ordered by where a
+    ray in the middle of what they share meets each first, which is exact for disjoint convex footprints; the rest by
+    distance. Where three hide one another in a ring, the ring is cut at the farthest.
     """
     n = len(footprints_m)
     if n == 0:

@@ -1,9 +1,9 @@
 """The toy world's painter: a scene frame and a camera in, a picture with depth, instance and semantic ids out.
 
-Everything the layout does not say (facades, trees, ground, colours of cars) is a function of the world position and the scenario's
-appearance seed, so it stays the same while in view and is the same again later. The ground is the ego car's own plane z = 0, also
-where a log has hills; actors stand where their boxes are. What the painter keeps between frames only saves time: a picture depends on
-the scenario, the frame and the camera alone.
+Everything the layout does not say (facades, trees, ground, colours of cars) is a function of the world position and the
+scenario's appearance seed, so it stays the same while in view and is the same again later. The ground is the ego car's own
+plane z = 0, also where a log has hills; actors stand where their boxes are. What the painter keeps between frames only saves
+time: a picture depends on the scenario, the frame and the camera alone.
 """
 
 from __future__ import annotations

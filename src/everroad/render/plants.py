@@ -62,7 +62,7 @@ def make_tree(point_m: Float[ndarray, "2"], seed: int, scale: float = 1.0) -> Pl
         centres = np.stack([reach * np.cos(angles), reach * np.sin(angles), levels], axis=1)
         radii = spread * draws.uniform(0.75, 1.0, n)
         trunk_top = 0.6 * height
-    balls = np.concatenate([centres + [point_m[0], point_m[1], 0.0], radii[:, None]], axis=1)
+    balls = np.column_stack([centres + np.array([point_m[0], point_m[1], 0.0]), radii])
     return Plant(np.asarray(point_m, np.float64), (trunk_top, 0.022 * height + 0.04), (86, 66, 50), colour, balls, seed)
 
 

@@ -37,8 +37,8 @@ class Polygons:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Visible polygons in painting order: pixel outlines, other ones for those cut by the near plane, bounds in pixels, and planes
-    as normal . X = offset in the camera frame."""
+    """Visible polygons in painting order: pixel outlines, other ones for those cut by the near plane, bounds in pixels, and
+    planes as normal . X = offset in the camera frame."""
 
     pixels: Float[ndarray, "k 8 2"]
     clipped_px: dict[int, np.ndarray]
@@ -117,7 +117,7 @@ def paint_colour(
 
 def paint_index(prepared: Prepared, lens: Lens) -> Int[ndarray, "h w"]:
     """For every pixel, 1 + the index of the polygon seen at its centre; 0 for none."""
-    # Filling takes in every sample that an outline touches; with three samples a pixel the middle one is off by a sixth at most.
+    # Filling takes in every sample an outline touches; of three samples a pixel the middle one is off by a sixth at most.
     fine = np.zeros((lens.height_px * 3, lens.width_px * 3), np.int32)
     fill = cv2.fillConvexPoly
     for i, outline in enumerate(_fixed(prepared, 3)):

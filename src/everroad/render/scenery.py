@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from everroad.render import buildings, furniture, hashing, lots, plants, roads
 from everroad.render.look import Look
-from everroad.render.mesh import Face, box, make_mesh, unit_normals_of
+from everroad.render.mesh import Colour, Face, box, make_mesh, unit_normals_of
 from everroad.render.semantics import BUILDING, POLE, VEGETATION
 from everroad.render.tiles import Shadows
 from everroad.scenario.types import VectorMap
@@ -21,7 +21,7 @@ _POLE_COLOUR = (74, 78, 80)
 
 @dataclass(frozen=True, eq=False)
 class Scenery:
-    """Static objects (n), their polygons (q) and leaf balls (b), world xy and z above the ground; ranges index polygons and balls.
+    """Static objects (n), their polygons (q) and leaf balls (b), world xy and z above the ground; ranges index these two.
 
     ``texture`` is 4 * building + side for walls and -1 else. A ``footprint_m`` of a plant is a point: it turns with the camera.
     """
@@ -94,7 +94,7 @@ class _Builder:
         self.ranges[-1] = (first, last, start, self.n_balls)
 
 
-def _upright(point: np.ndarray, half: float, top: float, colour: tuple[float, float, float], base: float = 0.0) -> list[Face]:
+def _upright(point: np.ndarray, half: float, top: float, colour: Colour, base: float = 0.0) -> list[Face]:
     x, y = float(point[0]), float(point[1])
     return box((x - half, y - half, base), (x + half, y + half, top), colour)
 

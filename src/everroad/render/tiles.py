@@ -62,7 +62,7 @@ class TileStore:
     def tile(
         self, metres_per_px: float, column: int, row: int
     ) -> tuple[UInt8[ndarray, "256 256 3"], UInt8[ndarray, "256 256"]]:
-        """Lit colours and semantic ids; pixel (i, j) is centred at world x = (256 column + j + 0.5) metres_per_px, y likewise."""
+        """Lit colours and semantic ids; pixel (i, j) is centred at world x = (256 column + j + 0.5) metres_per_px."""
         key = (metres_per_px, column, row)
         if key in self._tiles:
             self._tiles.move_to_end(key)
@@ -170,12 +170,12 @@ class TileStore:
                 key = hashing.mix(self._world.seed, 88, x, y)
                 if hashing.unit(key) > 0.32:
                     continue
-                centre = (np.array([x, y]) + [hashing.unit(key, 1), hashing.unit(key, 2)]) * _PATCH_CELL_M
+                centre = np.array([x + hashing.unit(key, 1), y + hashing.unit(key, 2)]) * _PATCH_CELL_M
                 if hashing.unit(key, 3) < 0.35:
                     angles = np.arange(10) * 2 * np.pi / 10
                     shape, depth = 0.42 * np.stack([np.cos(angles), np.sin(angles)], axis=1), 105
                 else:
-                    angle = hashing.between(0, np.pi, key, 4)
+                    angle = hashing.between(0.0, np.pi, key, 4)
                     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
                     half = np.array([hashing.between(0.8, 2.6, key, 5), hashing.between(0.5, 1.4, key, 6)])
                     shape = (np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * half) @ turn.T

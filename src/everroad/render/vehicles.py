@@ -58,7 +58,7 @@ def make_vehicle(kind: str, size_lwh: tuple[float, float, float], seed: int, lig
     return _car(kind, size_lwh, seed, lights)
 
 
-# Share of length where the cabin's base begins and ends (from the rear), lean of its front and back, share of height of the belt.
+# Shares of the length: where the cabin's base begins and ends (from the rear), lean of its front and back; height of the belt.
 _CABINS: dict[str, tuple[float, float, float, float, float]] = {
     "sedan": (0.14, 0.72, 0.15, 0.10, 0.54),
     "hatch": (0.03, 0.72, 0.15, 0.05, 0.54),

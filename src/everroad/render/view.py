@@ -1,7 +1,7 @@
 """One camera over the ego's ground plane: the projections that ground, sky and polygons share.
 
-The *flat* frame is the world's xy with z above the ego's ground plane, moved to the ego's place (so that numbers stay small): where
-the ego car stands level, as in towns, it is the world frame up to that shift. On a slope the plane tilts with the car.
+The *flat* frame is the world's xy with z above the ego's ground plane, moved to the ego's place (so that numbers stay small):
+where the ego car stands level, as in towns, it is the world frame up to that shift. On a slope the plane tilts with the car.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEAR_M = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """What a camera sees of the ground plane wherever the ego stands. ``samples`` is the canvas's samples a pixel along each axis."""
+    """What a camera sees of the ground plane wherever the ego stands. The canvas has ``samples`` a pixel along each axis."""
 
     width_px: int
     height_px: int
@@ -52,10 +52,10 @@ class Lens:
 
     @cached_property
     def mixed_rows(self) -> dict[int, tuple[int, int]]:
-        """By samples a pixel: the sample row from which ground is seen somewhere, and that from which it fills every row below."""
+        """By samples a pixel: the row from which ground is seen somewhere, and that from which it fills every row below."""
         out = {}
         for samples, mask in self._masks.items():
-            some, full = mask.any(axis=1), mask.all(axis=1)
+            some, full = np.any(mask, axis=1), np.all(mask, axis=1)
             out[samples] = (
                 int(np.argmax(some)) if some.any() else len(mask),
                 len(mask) - int(np.argmin(full[::-1])) if not full.all() else 0,

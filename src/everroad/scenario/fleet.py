@@ -43,8 +43,8 @@ class Fleet:
 
     ``route`` is the segment each is on and the next ones; ``previous`` the one before (-1: none). ``s_m`` is the arc length of
     the reference point on ``route[:, 0]``; the body reaches from ``s - rear`` to ``s + front``. ``reserved``: may use the
-    connector ahead. ``choices`` counts the route decisions taken so far, which addresses the next. ``gap_m``, ``leader_mps``:
-    to and of the leader, a step ago.
+    connector ahead. ``waited``: steps spent standing at a stop line. ``choices`` counts the route decisions taken so far, which
+    addresses the next. ``gap_m``, ``leader_mps``: to and of the leader, a step ago.
     A lane change is a lateral offset that goes from ``change_left_m`` to 0 between ``change_s_m`` and ``change_s_m + change_m``
     of the new lane; ``change_from`` is the old lane (-1: none), ``change_shift_m`` its arc length less the new one's.
     """
@@ -67,6 +67,7 @@ class Fleet:
     gap_m: Float[ndarray, "n"]
     leader_mps: Float[ndarray, "n"]
     reserved: Bool[ndarray, "n"]
+    waited: Int[ndarray, "n"]
     choices: Int[ndarray, "n"]
     change_from: Int[ndarray, "n"]
     change_shift_m: Float[ndarray, "n"]
@@ -109,6 +110,7 @@ def recruit(
     }  # fmt: skip
     return Fleet(
         track=np.array([track]), kind=np.array([kind]), size_m=size[None], straight_only=np.array([long or bicycle]),
-        route=np.array([route]), previous=np.array([-1]), reserved=np.array([False]), choices=np.array([choices]),
+        route=np.array([route]), previous=np.array([-1]), reserved=np.array([False]), waited=np.array([0]),
+        choices=np.array([choices]),
         change_from=np.array([-1]), **{name: np.array([value], dtype=np.float64) for name, value in floats.items()},
     )  # fmt: skip

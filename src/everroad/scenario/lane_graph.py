@@ -26,7 +26,8 @@ class LaneGraph:
     """``c`` segments: lanes and connectors, for cars and (``bicycle``) for bicycles; curve i of ``curves`` is segment i.
 
     ``end_node`` of a lane is the intersection it runs into (-1: out of town), of a connector its own intersection.
-    ``options`` lists what may follow a segment. ``straight_out``: going straight on from here leads out of town.
+    ``options`` lists what may follow a segment; ``exit_lane`` is the one that follows a connector (-1 for
+    lanes). ``straight_out``: going straight on from here leads out of town.
     ``speed_cap_mps`` has one entry a curve point: the speed limit, curves, and room to brake for curves of the same segment.
     """
 
@@ -44,6 +45,7 @@ class LaneGraph:
     left: Int[ndarray, "c"]
     right: Int[ndarray, "c"]
     options: tuple[tuple[int, ...], ...]
+    exit_lane: Int[ndarray, "c"]
     width_m: Float[ndarray, "c"]
     speed_limit_mps: Float[ndarray, "c"]
     speed_cap_mps: Float[ndarray, "m"]
@@ -238,6 +240,8 @@ def build_lane_graph(roads: Roads) -> LaneGraph:
         curves=curves, is_connector=column("is_connector"), bicycle=column("bicycle"), road=column("road"), lane=column("lane"),
         end_node=column("node"), leg_in=column("leg_in"), leg_out=column("leg_out"), movement=column("movement"),
         leaves_town=column("leaves"), straight_out=_straight_out(segments, options), left=column("left"), right=column("right"),
-        options=tuple(map(tuple, options)), width_m=column("width"), speed_limit_mps=limits,
+        options=tuple(map(tuple, options)),
+        exit_lane=np.array([o[0] if s.is_connector else -1 for s, o in zip(segments, options, strict=True)]),
+        width_m=column("width"), speed_limit_mps=limits,
         speed_cap_mps=_speed_caps(curves, limits), conflicts=_conflicts(curves, segments),
     )  # fmt: skip

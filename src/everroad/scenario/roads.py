@@ -117,5 +117,5 @@ def cut_roads(grid: Grid, seed: int) -> Roads:
         roads += _roads_of(
             row, grid.open_rows[j], [(legs[i * ROWS + j][WEST], legs[i * ROWS + j][EAST]) for i in range(COLUMNS)]
         )
-    signalised = tuple(uniform(seed, "signals", node) < 0.13 for node in range(len(legs)))
+    signalised = tuple(uniform(seed, "signals", node) < 0.22 for node in range(len(legs)))
     return Roads(legs, tuple(roads), signalised)

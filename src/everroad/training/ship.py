@@ -1,0 +1,87 @@
+"""A run's averaged weights as a model file with its card: ``python -m everroad.training.ship RUN [--decoder RUN] --out FILE``.
+
+The card holds what is known of the run: data, recipe and its settings, command, hardware, hours, training samples of every stage,
+git commit. Scores are added by ``--scores REPORT`` (an ``evaluate quick`` report).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from everroad.model.checkpoint import load_weights, save_world_model
+from everroad.model.presets import get_preset
+from everroad.model.world_model import WorldModel
+from everroad.stream.hardware import describe_hardware
+from everroad.training.checkpoint import load_run_weights
+
+DETAIL = "autoencoder.detail."
+
+
+def run_facts(run_dir: Path) -> dict[str, Any]:
+    """Recipe, settings, train steps, samples and hours of one run, from what its folder holds."""
+    recipe = json.loads((run_dir / "recipe.json").read_text())["recipe"]
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    steps = lines[-1]["train_step"] if lines else 0
+    seconds = sum((line["seconds"] + line["seconds_waiting"]) * line["over"] for line in lines)
+    return {
+        "recipe": recipe["name"],
+        "command": f"everroad train {recipe['name']} --dtype bfloat16",
+        "train_steps": steps,
+        "samples": steps * recipe["batch"],
+        "hours": round(seconds / 3600, 2),
+        "last_loss": round(lines[-1]["loss"], 4) if lines else None,
+    }
+
+
+def git_commit() -> str:
+    """The commit checked out where this runs, or "unknown"."""
+    try:
+        out = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
+        return out.stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def ship(run_dirs: list[Path], decoder_dir: Path | None, out: Path, scores: dict[str, Any] | None) -> dict[str, Any]:
+    """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card."""
+    recipe = json.loads((run_dirs[-1] / "recipe.json").read_text())["recipe"]
+    model = WorldModel(get_preset(recipe["preset"]))
+    tensors = load_run_weights(run_dirs[-1], "ema")
+    if decoder_dir is not None:
+        tensors |= {name: t for name, t in load_run_weights(decoder_dir, "ema").items() if name.startswith(DETAIL)}
+    load_weights(model, tensors, str(run_dirs[-1]))
+    stages = [run_facts(run) for run in run_dirs]
+    card = {
+        "data": "towns authored from seeds 0 to 999,999 and painted by everroad.render; no recorded picture",
+        "stages": stages,
+        "decoder": run_facts(decoder_dir) if decoder_dir else None,
+        "samples": sum(stage["samples"] for stage in stages),
+        "hardware": describe_hardware(torch.device("cpu")),
+        "git_commit": git_commit(),
+        "scores": scores or {},
+    }
+    save_world_model(model, out, card)
+    return card
+
+
+def main() -> None:
+    """Parses and ships."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("runs", type=Path, nargs="+", help="run folders of the stages, in order; the last one's weights ship")
+    parser.add_argument("--decoder", type=Path, help="run folder of the decoder")
+    parser.add_argument("--out", type=Path, required=True, help="model file to write")
+    parser.add_argument("--scores", type=Path, help="report.json of evaluate quick")
+    arguments = parser.parse_args()
+    scores = json.loads(arguments.scores.read_text())["summary"] if arguments.scores else None
+    card = ship(arguments.runs, arguments.decoder, arguments.out, scores)
+    print(f"{arguments.out}: {card['samples']} samples")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The denoiser's stages on a tiny model and made-up clips: what trains, what is carried, and that learning happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from everroad.data.blocks import Block
+from everroad.data.sampler import clip_steps_per_block
+from everroad.model.memory import Memory
+from everroad.model.presets import PRESETS
+from everroad.training.denoiser import BlockPlan, DenoiserRecipe
+from everroad.training.walks import RolloutRecipe, WalkRecipe
+from tests.model.conftest import TINY, make_conditions, make_model
+
+PLAN = BlockPlan(towns=2, segments=2, frames=5, uses=4, workers=0)
+
+
+def made_up_block(index: int) -> Block:
+    draw = torch.Generator().manual_seed(index)
+    images = torch.randint(0, 256, (PLAN.shape.clips, PLAN.frames, 3, 32, 48), dtype=torch.uint8, generator=draw)
+    return Block(index, images, make_conditions(batch=PLAN.shape.clips * PLAN.frames, seed=index))
+
+
+class MadeUpBlocks:
+    """Stands in for the prefetcher."""
+
+    def __init__(self, first_block: int) -> None:
+        self.next = first_block
+
+    def __enter__(self) -> MadeUpBlocks:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __iter__(self) -> Iterator[Block]:
+        while True:
+            yield made_up_block(self.next)
+            self.next += 1
+
+
+@pytest.fixture(autouse=True)
+def _tiny_preset(monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    for recipe in (DenoiserRecipe, WalkRecipe, RolloutRecipe):
+        monkeypatch.setattr(recipe, "prefetcher", lambda self, first_block: MadeUpBlocks(first_block))
+        monkeypatch.setattr(recipe, "build", lambda self: make_model().train())
+
+
+def recipe_of(kind: type[DenoiserRecipe], **changes: object) -> DenoiserRecipe:
+    return kind(name="test", preset="tiny", batch=4, train_steps=8, plan=PLAN, **changes)  # type: ignore[arg-type]
+
+
+def batches_of(recipe: DenoiserRecipe, first: int, count: int) -> list:
+    iterator = recipe.batches(first)
+    return [next(iterator) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", [DenoiserRecipe, WalkRecipe, RolloutRecipe])
+def test_batches_do_not_depend_on_where_the_run_began(kind):
+    recipe = recipe_of(kind)
+    later = batches_of(recipe, 4, 1)[0]  # a walk of four train steps starts there
+    same = batches_of(recipe, 0, 5)[4]
+    a, b = (getattr(x, "data", x) for x in (later, same))
+    for name in ("target", "previous", "anchor", "sigma", "noise", "previous_noise"):
+        assert torch.equal(getattr(a, name), getattr(b, name)), name
+
+
+def test_stage_1_targets_follow_their_previous_frames():
+    recipe = recipe_of(DenoiserRecipe)
+    block = made_up_block(0)
+    for batch in batches_of(recipe, 0, 3):
+        for target, previous in zip(batch.target[:, 0], batch.previous[:, 0], strict=True):
+            places = [(c, f) for c in range(4) for f in range(5) if torch.equal(block.images[c, f], target)]
+            assert len(places) == 1
+            clip, frame = places[0]
+            assert torch.equal(block.images[clip, frame - 1], previous)
+
+
+def test_stage_2_trains_htft_alone_and_stage_3_all_but_the_autoencoder():
+    model = make_model()
+    two = {id(p) for p in recipe_of(WalkRecipe).parameters(model)}
+    assert two == {id(p) for n, p in model.named_parameters() if n.startswith("unet.htft.")}
+    three = {id(p) for p in recipe_of(RolloutRecipe).parameters(model)}
+    assert three == {id(p) for n, p in model.named_parameters() if not n.startswith("autoencoder.")}
+
+
+def test_stage_2_holds_the_noise_level_and_remembers_the_walk():
+    recipe, model = recipe_of(WalkRecipe), make_model().train()
+    walk = batches_of(recipe, 0, PLAN.frames)
+    assert [b.frame for b in walk] == [1, 2, 3, 4, 1]
+    assert all(torch.equal(walk[0].data.sigma, b.data.sigma) for b in walk[1:4])
+    assert not torch.equal(walk[0].data.sigma, walk[4].data.sigma)
+    assert walk[0].walk is walk[3].walk
+    assert walk[4].walk is not walk[0].walk
+    for i in range(3):
+        recipe.loss(model, walk[i], i)
+    memory: Memory = walk[0].walk.memory
+    filled = [bool(entry[0].any()) for entry in memory.entries]
+    assert filled == [True] * 3 + [False] * (TINY.htft.length - 3)
+    assert not any(site.requires_grad for entry in memory.entries for site in entry)
+
+
+def test_stage_3_follows_its_own_frames_but_for_the_scheduled_truth():
+    recipe, model = recipe_of(RolloutRecipe, double_steps=100), make_model().train()  # w = 2
+    walk = batches_of(recipe, 0, 4)
+    previous = []
+    for i, batch in enumerate(walk):
+        previous.append(recipe._state(model, batch, i).previous)
+        recipe.loss(model, batch, i)
+        assert model.training  # rolled out in evaluation mode, given back in training mode
+    with torch.no_grad():
+        truth = [model.encode(b.data.previous.float() / 255) for b in walk]
+    is_truth = [torch.equal(p, q) for p, q in zip(previous, truth, strict=True)]
+    assert is_truth == [True, False, True, False]
+    assert walk[0].walk.state.frame_index.tolist() == [3, 3, 3, 3]
+
+
+def test_stage_3_trains_at_levels_of_the_sampler():
+    batch = batches_of(recipe_of(RolloutRecipe), 0, 1)[0]
+    from everroad.diffusion.sampler import schedule_of
+
+    levels = schedule_of(TINY.sampler)[:-1].float()
+    torch.testing.assert_close(batch.data.sigma, levels[batch.level])
+
+
+@pytest.mark.parametrize("kind", [DenoiserRecipe, WalkRecipe, RolloutRecipe])
+def test_a_few_updates_on_one_batch_lower_the_loss(kind):
+    recipe, model = recipe_of(kind), make_model().train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    optimiser = torch.optim.Adam(recipe.parameters(model), lr=3e-3)
+    losses = []
+    for _ in range(12):
+        batch = batches_of(recipe, 0, 1)[0]
+        loss, metrics = recipe.loss(model, batch, 0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.98 * losses[0]
+    assert {k for k in metrics} <= {"loss_sigma_low", "loss_sigma_middle", "loss_sigma_high"}
+
+
+def test_boxes_weigh_more():
+    recipe = recipe_of(DenoiserRecipe, object_weight=3.0)
+    conditions = make_conditions(batch=1)
+    picture = torch.zeros_like(conditions.box_image)
+    picture[0, 0, 2, :8, :8] = 255
+    weight = recipe.weight_map(replace(conditions, box_image=picture))
+    assert weight[0, 0, 0, 0, 0] == 4
+    assert float(weight.sum()) == weight.numel() + 3
+
+
+def test_walks_divide_the_recipes_train_steps():
+    from everroad.training.recipes import RECIPES
+
+    for name, recipe in RECIPES.items():
+        if isinstance(recipe, WalkRecipe):
+            assert recipe.train_steps % (recipe.plan.frames - 1) == 0, name
+            assert clip_steps_per_block(recipe.batch, recipe.plan.shape, recipe.plan.uses) > 0
+
