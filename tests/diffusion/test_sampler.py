@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -33,7 +35,7 @@ def test_euler_converges_to_the_exact_solution():
     def solve(steps: int) -> float:
         sigmas = sigma_schedule(steps, 20.0, 0.03, 5.0).tolist()
         noisy = torch.full((1, 1), initial_noise_scale(20.0), dtype=torch.float64)
-        for sigma, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+        for sigma, after in pairwise(sigmas):
             noisy = euler_update(noisy, noisy / (1 + sigma**2), sigma, after)
         return float(noisy)
 

@@ -19,7 +19,9 @@ TINY = ModelConfig(
 )
 
 
-def make_conditions(batch: int = 2, views: int = 1, height: int = 32, width: int = 48, seed: int = 0, boxes: int = 3) -> Conditions:
+def make_conditions(
+    batch: int = 2, views: int = 1, height: int = 32, width: int = 48, seed: int = 0, boxes: int = 3
+) -> Conditions:
     draw = torch.Generator().manual_seed(seed)
     intrinsics = torch.tensor([[0.8 * width, 0, (width - 1) / 2], [0, 0.8 * width, (height - 1) / 2], [0, 0, 1.0]])
     ego_from_camera = torch.eye(4)

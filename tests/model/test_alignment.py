@@ -31,7 +31,7 @@ def motion(forward_m: float = 0.8, yaw_rad: float = 0.02) -> np.ndarray:
 
 
 def expected_pixel(conditions, row: int, column: int, distance: float | None) -> np.ndarray:
-    """The pixel of the previous frame that shows what (row, column) shows now: on the ground, or at a distance along the ray."""
+    """The pixel of the previous frame that shows what (row, column) shows now: on the ground or at a distance."""
     intrinsics = conditions.intrinsics[0, 0].double().numpy()
     ego_from_camera = conditions.ego_from_camera[0, 0].double().numpy()
     ray = ego_from_camera[:3, :3] @ np.linalg.inv(intrinsics) @ np.array([column, row, 1.0])

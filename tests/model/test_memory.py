@@ -13,7 +13,8 @@ def filled(frames: int, steps: int = 2) -> Memory:
     memory = zero_memory(TINY, 3, 1, steps, "raw", torch.float32)
     for i in range(1, frames + 1):
         entry = tuple(
-            (10.0 * i + torch.arange(steps)).view(1, 1, steps, 1, 1, 1).expand(3, 1, steps, *shape).clone() for shape in site_shapes(TINY)
+            (10.0 * i + torch.arange(steps)).view(1, 1, steps, 1, 1, 1).expand(3, 1, steps, *shape).clone()
+            for shape in site_shapes(TINY)
         )
         memory = write_memory(memory, entry)
     return memory

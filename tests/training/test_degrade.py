@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.model.conftest import make_conditions
 
 from everroad.training.degrade import DegradeConfig, degrade_previous, draw_degradation, drop_conditions
-from tests.model.conftest import make_conditions
 
 
 def test_same_address_same_draw():

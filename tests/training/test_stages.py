@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.model.conftest import TINY, make_conditions, make_model
 from torch import nn
 
 from everroad.data.blocks import Block
@@ -15,7 +16,6 @@ from everroad.model.memory import Memory
 from everroad.model.presets import PRESETS
 from everroad.training.denoiser import BlockPlan, DenoiserRecipe
 from everroad.training.walks import RolloutRecipe, WalkRecipe
-from tests.model.conftest import TINY, make_conditions, make_model
 
 PLAN = BlockPlan(towns=2, segments=2, frames=5, uses=4, workers=0)
 
@@ -144,7 +144,7 @@ def test_a_few_updates_on_one_batch_lower_the_loss(kind):
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.98 * losses[0]
-    assert {k for k in metrics} <= {"loss_sigma_low", "loss_sigma_middle", "loss_sigma_high"}
+    assert set(metrics) <= {"loss_sigma_low", "loss_sigma_middle", "loss_sigma_high"}
 
 
 def test_boxes_weigh_more():
@@ -164,4 +164,3 @@ def test_walks_divide_the_recipes_train_steps():
         if isinstance(recipe, WalkRecipe):
             assert recipe.train_steps % (recipe.plan.frames - 1) == 0, name
             assert clip_steps_per_block(recipe.batch, recipe.plan.shape, recipe.plan.uses) > 0
-

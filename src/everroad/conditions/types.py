@@ -1,8 +1,9 @@
 """Contract 2: ``Conditions``, what one frame of one or more cameras is conditioned on, as tensors at frame resolution.
 
-Axis letters: ``b`` independent streams, ``v`` camera views, ``c h w`` channels and pixels, ``n`` objects. Pictures are uint8 (0 to
-255); networks divide by 255. Every part has a per-sample ``present`` flag: an absent part holds zeros here and enters the network
-as a learned embedding. ``conditions.build.build_conditions`` makes them in training, in generation and in the simulator.
+Axis letters: ``b`` independent streams, ``v`` camera views, ``c h w`` channels and pixels, ``n`` objects. Pictures are uint8 (0
+to 255); networks divide by 255. Every part has a per-sample ``present`` flag: an absent part holds zeros here and enters the
+network as a learned embedding. ``conditions.build.build_conditions`` makes them in training, in generation and in the
+simulator.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ MAP_LAYERS: tuple[str, ...] = (
 )  # fmt: skip
 # Channels of ``box_image``: the convex hull of the projected box, by group, and the box's front face.
 BOX_LAYERS: tuple[str, ...] = ("car", "large_vehicle", "two_wheeler", "pedestrian", "other", "front_face")
-# Values of ``BoxList.class_index``: the ten nuScenes detection classes, in ``scenario.types.DETECTION_CLASSES`` order, then "none".
+# Values of ``BoxList.class_index``: the ten nuScenes detection classes, in ``scenario.types.DETECTION_CLASSES`` order, then
+# "none".
 NUM_BOX_CLASSES = 11
 
 
@@ -107,7 +109,7 @@ def cat_tensors(trees: Sequence[T], dim: int = 0) -> T:
     """Dataclasses of tensors of one structure, joined along ``dim``."""
     first = trees[0]
     if isinstance(first, Tensor):
-        return torch.cat([tree for tree in trees], dim)  # type: ignore[misc]
+        return torch.cat(list(trees), dim)  # type: ignore[misc]
     if isinstance(first, tuple):
         return tuple(cat_tensors(items, dim) for items in zip(*trees, strict=True))  # type: ignore[call-overload,return-value]
     if is_dataclass(first) and not isinstance(first, type):

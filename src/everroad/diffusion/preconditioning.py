@@ -1,4 +1,4 @@
-"""EDM preconditioning in its v-prediction form (Karras et al. 2022, eq. 7; the coefficients of STAGE's pre-release, sigma_data = 1)."""
+"""EDM preconditioning in its v-prediction form (Karras et al. 2022, eq. 7; STAGE's pre-release, sigma_data = 1)."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ class SamplerConfig:
     """``steps`` denoise steps from ``sigma_max`` to ``sigma_min`` and then 0.
 
     The papers' full-size schedule is 15 steps, 700 to 0.002, rho 7 (STAGE pre-release). Ours is shorter: the previous frame is
-    given, so little is left to decide at very high noise. ``previous_sigma`` is the noise added to the previous latent, which the
-    network is told.
+    given, so little is left to decide at very high noise. ``previous_sigma`` is the noise added to the previous latent, which
+    the network is told.
     """
 
     steps: int = 4

@@ -27,7 +27,7 @@ class PatchBasis:
 
 
 def fit_patch_basis(images: Float[Tensor, "n 3 h w"], config: AutoencoderConfig) -> PatchBasis:
-    """The basis of pictures in [0, 1], by eigendecomposition in float64. Eigenvectors are signed so that their sum is positive."""
+    """The basis of pictures in [0, 1], by eigendecomposition in float64; each is signed so that its sum is positive."""
     patches = F.pixel_unshuffle(images, config.patch_px).permute(0, 2, 3, 1).flatten(0, 2).double()
     mean = patches.mean(0)
     centred = patches - mean
@@ -75,7 +75,7 @@ class PatchCode(nn.Module):
 
 
 class DetailDecoder(nn.Module):
-    """What the patch code's picture lacks: coarse blocks on the latent grid, then one fine layer over pixels unshuffled by 2."""
+    """What the patch code's picture lacks: coarse blocks on the latent grid, one fine layer over pixels unshuffled by 2."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()

@@ -1,14 +1,13 @@
 """Model files: one safetensors file with its config inside, and a JSON card beside it. Never a pickle.
 
-``town.safetensors`` holds the weights (bf16 or fp32) and, in its metadata, ``format_version`` and the config; ``town.json`` is the
-card: data, recipe, command, hardware, time, scores, git commit and the sha256 of the weights file.
+``town.safetensors`` holds the weights (bf16 or fp32) and, in its metadata, ``format_version`` and the config; ``town.json`` is
+the card: data, recipe, command, hardware, time, scores, git commit and the sha256 of the weights file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
 from importlib import resources
 from pathlib import Path
@@ -27,11 +26,11 @@ _PICKLE_STARTS = (b"\x80", b"PK\x03\x04")  # a bare pickle, and the zip that tor
 
 
 def model_hash(model: nn.Module) -> str:
-    """sha256 over names, dtypes, shapes and bytes of all weights: what a stream's state is tied to."""
+    """sha256 over names, shapes and fp32 values of all weights: what a stream's state is tied to; layout and dtype are not."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        digest.update(tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(f"{name} {tuple(tensor.shape)} ".encode())
+        digest.update(tensor.detach().cpu().float().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -50,8 +49,8 @@ def save_world_model(model: WorldModel, path: Path, card: dict[str, Any], dtype:
     card = {**card, "format_version": FORMAT_VERSION, "preset": model.config.name, "sha256": file_sha256(beside)}
     card_beside = path.with_name(path.name + ".card.part")
     card_beside.write_text(json.dumps(card, indent=2) + "\n")
-    os.replace(beside, path)
-    os.replace(card_beside, path.with_suffix(".json"))
+    beside.replace(path)
+    card_beside.replace(path.with_suffix(".json"))
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -67,7 +66,9 @@ def load_world_model(path: Path) -> tuple[WorldModel, dict[str, Any]]:
     tensors, metadata = read_safetensors(path)
     if metadata.get("format_version") != str(FORMAT_VERSION) or "config" not in metadata:
         found = metadata.get("format_version", "none")
-        raise ValueError(f"{path}: expected a world model of format_version {FORMAT_VERSION}, got {found}; train or fetch it again")
+        raise ValueError(
+            f"{path}: expected a world model of format_version {FORMAT_VERSION}, got {found}; train or fetch it again"
+        )
     model = WorldModel(config_from_json(ModelConfig, json.loads(metadata["config"])))
     load_weights(model, tensors, str(path))
     card_path = path.with_suffix(".json")
@@ -82,7 +83,9 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     with path.open("rb") as file:
         start = file.read(8)
     if start[:1] == _PICKLE_STARTS[0] or start[:4] == _PICKLE_STARTS[1]:
-        raise ValueError(f"{path}: expected a safetensors file, got a pickle (torch.save), which may run code; convert it where you trust it")
+        raise ValueError(
+            f"{path}: expected a safetensors file, got a pickle (torch.save), which may run code; convert it where you trust it"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
@@ -115,5 +118,7 @@ def load_packaged(preset: str = "town") -> tuple[WorldModel, dict[str, Any]]:
     path = packaged_path(f"{preset}.safetensors")
     if not path.is_file():
         shipped = sorted(p.stem for p in path.parent.glob("town*.safetensors"))
-        raise ValueError(f"preset '{preset}': expected one that ships weights ({', '.join(shipped) or 'none yet'}); train it with everroad train")
+        raise ValueError(
+            f"preset '{preset}': expected one that ships weights ({', '.join(shipped) or 'none yet'}); train it yourself"
+        )
     return load_world_model(path)

@@ -101,7 +101,9 @@ def config_from_json(cls: type[C], values: dict[str, Any]) -> C:
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ValueError(f"{cls.__name__}: expected fields {', '.join(known)}, got unknown '{unknown[0]}'; another version wrote this file")
+        raise ValueError(
+            f"{cls.__name__}: expected fields {', '.join(known)}, got unknown '{unknown[0]}'; another version wrote this file"
+        )
     out = {}
     for name, value in values.items():
         default = known[name].default_factory if callable(known[name].default_factory) else None

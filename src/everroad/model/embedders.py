@@ -59,7 +59,8 @@ class LayoutEmbedder(nn.Module):
             (present.boxes, self.box(self._patches(torch.cat([conditions.box_image, conditions.depth_image], dim=2)))),
             (present.camera, self.ray(self._rays(conditions))),
         ]
-        total = sum(choose(flag.repeat_interleave(views), value, self.absent[i]) for i, (flag, value) in enumerate(parts))
+        chosen = [choose(flag.repeat_interleave(views), value, self.absent[i]) for i, (flag, value) in enumerate(parts)]
+        total = torch.stack(chosen).sum(0)
         return F.silu(total) + self.mix(F.silu(total))
 
     def _patches(self, image: Tensor) -> Tensor:

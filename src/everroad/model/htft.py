@@ -2,8 +2,8 @@
 
     g = Linear(GroupNorm(f)),  H = CrossAttn(g, F_e),  F_fused = Dropout(f) + Linear(H)
 
-with F_e the *pre-fusion* features of frames -1, -5 and -10 at the same denoise step. One query and one key per age at each pixel;
-the stored features are not normalised and no projection of them has a bias. Dropout acts on f itself.
+with F_e the *pre-fusion* features of frames -1, -5 and -10 at the same denoise step. One query and one key per age at each
+pixel; the stored features are not normalised and no projection of them has a bias. Dropout acts on f itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class HTFT(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         if config.zero_init:
             nn.init.zeros_(self.output.weight)
-            nn.init.zeros_(self.output.bias)
+            nn.init.zeros_(self.output.bias)  # type: ignore[arg-type]
 
     def project(self, features: Float[Tensor, "n c y x"]) -> Float[Tensor, "n m y x"]:
         """Keys and values (m = 2c) of raw features: what the projected form stores."""

@@ -1,8 +1,9 @@
 """The streaming buffer's contents: features of earlier frames, by denoise step and HTFT site (STAGE, FIFO of N frames).
 
 Two forms, proven equal: ``raw`` holds detached features that are projected on every read (training, since the projections
-learn); ``projected`` holds keys and values made at the write (inference). Projections have no bias, so a zero entry is zero keys
-and values: the cold start. Axis letters: b streams, v views, k denoise steps, a ages, m stored channels, y x rows and columns.
+learn); ``projected`` holds keys and values made at the write (inference). Projections have no bias, so a zero entry is zero
+keys and values: the cold start. Axis letters: b streams, v views, k denoise steps, a ages, m stored channels, y x rows and
+columns.
 """
 
 from __future__ import annotations

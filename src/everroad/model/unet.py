@@ -115,7 +115,10 @@ class UNet(nn.Module):
             )
             inner = width
         self.sites = [
-            (level, i) for level in range(len(widths)) for i in range(unet.blocks) if config.htft.sites == "all" or i == unet.blocks - 1
+            (level, i)
+            for level in range(len(widths))
+            for i in range(unet.blocks)
+            if config.htft.sites == "all" or i == unet.blocks - 1
         ]
         self.htft = nn.ModuleList(HTFT(widths[level], config.htft) for level, _ in self.sites)
         self.norm = nn.GroupNorm(32, widths[0])

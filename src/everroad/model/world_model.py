@@ -76,7 +76,9 @@ class WorldModel(nn.Module):
         """Pictures in [0, 1]."""
         return self.autoencoder.decode(latents.flatten(0, 1)).clamp(0, 1).unflatten(0, latents.shape[:2])
 
-    def prepare(self, conditions: Conditions, anchor: Float[Tensor, "b v z y x"] | None, anchor_present: Tensor | None = None) -> Context:
+    def prepare(
+        self, conditions: Conditions, anchor: Float[Tensor, "b v z y x"] | None, anchor_present: Tensor | None = None
+    ) -> Context:
         """Everything that depends on the frame and not on the denoise step. ``anchor_present`` (b,) drops single anchors."""
         self._check(conditions)
         b, views = conditions.map_image.shape[:2]
@@ -101,13 +103,19 @@ class WorldModel(nn.Module):
         )
 
     def align(
-        self, previous: Float[Tensor, "b v z y x"] | None, previous_sigma: Float[Tensor, "b"], context: Context, present: Tensor | None = None
+        self,
+        previous: Float[Tensor, "b v z y x"] | None,
+        previous_sigma: Float[Tensor, "b"],
+        context: Context,
+        present: Tensor | None = None,
     ) -> Previous:
         """The previous latent beside its motion-compensated self. ``present`` (b,) drops single ones; absent is zeros."""
         b = len(previous_sigma)
         if previous is None:
             zeros = self._zeros(b, len(context.grid) // b, context.grid.device)
-            return Previous(zeros, zeros, torch.zeros_like(previous_sigma), torch.zeros(b, dtype=torch.bool, device=zeros.device))
+            return Previous(
+                zeros, zeros, torch.zeros_like(previous_sigma), torch.zeros(b, dtype=torch.bool, device=zeros.device)
+            )
         if present is None:
             present = torch.ones(b, dtype=torch.bool, device=previous.device)
         code = self.autoencoder.code
@@ -140,7 +148,8 @@ class WorldModel(nn.Module):
     def project_features(self, features: tuple[Float[Tensor, "b v _ _ _"], ...]) -> tuple[Float[Tensor, "b v _ _ _"], ...]:
         """Keys and values of the features: what the projected memory stores (m = 2c)."""
         return tuple(
-            block.project(f.flatten(0, 1)).unflatten(0, f.shape[:2]) for block, f in zip(self.unet.htft, features, strict=True)  # type: ignore[operator]
+            block.project(f.flatten(0, 1)).unflatten(0, f.shape[:2])
+            for block, f in zip(self.unet.htft, features, strict=True)  # type: ignore[operator]
         )
 
     def _embedding(self, noise: Float[Tensor, "b"], previous: Previous, context: Context) -> Float[Tensor, "bv e"]:
@@ -150,9 +159,13 @@ class WorldModel(nn.Module):
         return self.embed(own.repeat_interleave(views, 0) + context.embedding)
 
     def _zeros(self, b: int, views: int, device: torch.device) -> Tensor:
-        return torch.zeros(b, views, self.config.latent_channels, self.config.latent_rows, self.config.latent_columns, device=device)
+        return torch.zeros(
+            b, views, self.config.latent_channels, self.config.latent_rows, self.config.latent_columns, device=device
+        )
 
     def _check(self, conditions: Conditions) -> None:
         want, got = (self.config.height_px, self.config.width_px), (conditions.height_px, conditions.width_px)
         if want != got:
-            raise ValueError(f"conditions: expected {want[0]}x{want[1]} pixels for model '{self.config.name}', got {got[0]}x{got[1]}")
+            raise ValueError(
+                f"conditions: expected {want[0]}x{want[1]} pixels for model '{self.config.name}', got {got[0]}x{got[1]}"
+            )

@@ -129,14 +129,15 @@ def depth_of(index: Int[ndarray, "h w"], prepared: Prepared, lens: Lens) -> Floa
     """Depth along the camera's axis of the polygons in ``index`` (float32); infinite where there is none.
 
     A plane n . X = d seen along the ray K^-1 (u, v, 1) lies at depth d / (n . K^-1 (u, v, 1)). Outlines are filled a little
-    beyond their edge, where a plane nearly in line with the view would run away: depth is held inside the polygon's own range.
+    beyond their edge, where a plane nearly in line with the view would run away: depth is held near the polygon's own range.
     """
     inverse = np.linalg.inv(lens.intrinsics)
     table = np.zeros((len(prepared.offset) + 1, 3))
     table[1:] = (prepared.normal @ inverse) / prepared.offset[:, None]
-    z = np.maximum(prepared.points_m[..., 2], NEAR_M)
-    near = np.concatenate([[np.inf], z.min(axis=1)])
-    far = np.concatenate([[np.inf], z.max(axis=1)])
+    low, high = prepared.points_m[..., 2].min(axis=1), prepared.points_m[..., 2].max(axis=1)
+    slack = 0.05 + 0.1 * (high - low)
+    near = np.concatenate([[np.inf], np.maximum(low - slack, NEAR_M)])
+    far = np.concatenate([[np.inf], high + slack])
     rows, columns = np.nonzero(index)
     which = index[rows, columns]
     plane = table[which]

@@ -75,7 +75,7 @@ def _horizon(dome: np.ndarray, elevation: np.ndarray, look: Look) -> np.ndarray:
     where = _tiling_noise(hashing.mix(look.seed, 107), 12, 2)[0] > 0.5
     height = 0.006 + np.where(where, roofs**3 * 0.05 + 0.006, hills)
     colour = np.where(where[:, None], (104.0, 108.0, 118.0), (78.0, 96.0, 74.0)) * look.light(np.array([[0.7, 0.0, 0.7]]))[0]
-    faded = colour + (np.array(look.haze) - colour) * look.haze_share(np.array(420.0))
+    faded = colour + (np.array(look.haze) - colour) * look.haze_share(np.array([420.0]))[0]
     inside = elevation[:, None] < height[None, :]
     return np.where(inside[..., None], faded[None], dome)
 

@@ -32,7 +32,7 @@ _SLAB = ((164, 160, 154), (176, 168, 154), (150, 150, 152))
 class Shadows:
     """Convex shadows of what stands still (world xy), with bounds."""
 
-    polygons_m: tuple[Float[ndarray, "n 2"], ...]
+    polygons_m: tuple[Float[ndarray, "_ 2"], ...]
     low: Float[ndarray, "k 2"]
     high: Float[ndarray, "k 2"]
 

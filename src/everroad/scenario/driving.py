@@ -11,7 +11,8 @@ from numpy import ndarray
 from everroad.scenario import idm
 from everroad.scenario.curves import locate
 from everroad.scenario.fleet import EGO_TRACK, Fleet
-from everroad.scenario.lane_graph import CURVE_BRAKING_MPS2, LaneGraph
+from everroad.scenario.lane_graph import LaneGraph
+from everroad.scenario.lane_rules import CURVE_BRAKING_MPS2
 from everroad.scenario.road_users import FAR_M, leaders, occupancy, way_ahead
 
 ANTICIPATION_S = 0.6  # curves are answered to where one will be then

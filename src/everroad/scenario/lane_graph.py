@@ -9,14 +9,12 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from everroad.scenario.curves import CurveTable, build_curves
+from everroad.scenario.lane_rules import clear_after, speed_caps
 from everroad.scenario.roads import Leg, Road, Roads
 from everroad.scenario.streets import KERBSIDE_WIDTH_M
 from everroad.scenario.turns import turn_curve
 
 STRAIGHT, LEFT, RIGHT = range(3)
-LATERAL_ACCELERATION_MPS2 = 2.0  # comfort bound in curves (ours)
-CURVE_BRAKING_MPS2 = 1.3  # how gently a curve is slowed down for (ours)
-CLEARANCE_M = 2.9  # two half widths of cars, the swing of a nose in a turn, and a hand's breadth
 BICYCLE_SPEED_LIMIT_MPS = 7.0
 _FINE_M = 0.25
 
@@ -28,7 +26,7 @@ class LaneGraph:
     ``end_node`` of a lane is the intersection it runs into (-1: out of town), of a connector its own intersection.
     ``options`` lists what may follow a segment; ``exit_lane`` is the one that follows a connector (-1 for
     lanes). ``straight_out``: going straight on from here leads out of town.
-    ``speed_cap_mps`` has one entry a curve point: the speed limit, curves, and room to brake for curves of the same segment.
+    ``speed_cap_mps`` has one entry a curve point; it and ``clear_after_m`` are explained in ``lane_rules``.
     """
 
     curves: CurveTable
@@ -49,7 +47,7 @@ class LaneGraph:
     width_m: Float[ndarray, "c"]
     speed_limit_mps: Float[ndarray, "c"]
     speed_cap_mps: Float[ndarray, "m"]
-    conflicts: Bool[ndarray, "c c"]
+    clear_after_m: Float[ndarray, "c c"]
 
 
 @dataclass
@@ -164,38 +162,6 @@ def _connectors(
             )
 
 
-def _speed_caps(curves: CurveTable, limits: ndarray) -> Float[ndarray, "m"]:
-    """Per point: the limit and the comfortable speed of the curve, lowered so that braking ahead of a curve stays gentle."""
-    owner = np.repeat(np.arange(len(curves.first)), curves.count)
-    square = np.minimum(limits[owner] ** 2, LATERAL_ACCELERATION_MPS2 / np.maximum(np.abs(curves.curvature_per_m), 1e-4))
-    # The least of v^2 + 2 b (distance) over the later points is a running minimum, from the end, of v^2 + 2 b s; an offset that
-    # grows from curve to curve keeps the minimum of one curve from reaching into the one before it.
-    arc = (np.arange(len(owner)) - curves.first[owner]) * curves.spacing_m[owner]
-    apart = 1e6 * owner[::-1].max() - 1e6 * owner
-    line = square + 2 * CURVE_BRAKING_MPS2 * arc - apart
-    running = np.minimum.accumulate(line[::-1])[::-1]
-    return np.sqrt(running + apart - 2 * CURVE_BRAKING_MPS2 * arc)
-
-
-def _conflicts(curves: CurveTable, segments: list[_Segment]) -> Bool[ndarray, "c c"]:
-    """Pairs of connectors of one intersection whose paths come nearer than ``CLEARANCE_M``."""
-    out = np.zeros((len(segments), len(segments)), bool)
-    by_node: dict[int, list[int]] = {}
-    for index, segment in enumerate(segments):
-        if segment.is_connector:
-            by_node.setdefault(segment.node, []).append(index)
-    for members in by_node.values():
-        lines = [curves.points(index)[::3] for index in members]
-        lines = [np.concatenate([line, curves.points(index)[-1:]]) for line, index in zip(lines, members, strict=True)]
-        points = np.concatenate(lines).astype(np.float32)
-        starts = np.cumsum([0] + [len(line) for line in lines[:-1]])
-        apart = (points[:, None, 0] - points[None, :, 0]) ** 2 + (points[:, None, 1] - points[None, :, 1]) ** 2
-        nearest = np.minimum.reduceat(np.minimum.reduceat(apart, starts, axis=0), starts, axis=1)
-        out[np.ix_(members, members)] = nearest < CLEARANCE_M**2
-    np.fill_diagonal(out, False)
-    return out
-
-
 def _straight_out(segments: list[_Segment], options: list[list[int]]) -> Bool[ndarray, "c"]:
     out = np.array([s.leaves and not s.is_connector for s in segments])
     for _ in range(16):  # more rounds than a street has crossings, twice
@@ -243,5 +209,6 @@ def build_lane_graph(roads: Roads) -> LaneGraph:
         options=tuple(map(tuple, options)),
         exit_lane=np.array([o[0] if s.is_connector else -1 for s, o in zip(segments, options, strict=True)]),
         width_m=column("width"), speed_limit_mps=limits,
-        speed_cap_mps=_speed_caps(curves, limits), conflicts=_conflicts(curves, segments),
+        speed_cap_mps=speed_caps(curves, limits),
+        clear_after_m=clear_after(curves, np.where(column("is_connector"), column("node"), -1)),
     )  # fmt: skip

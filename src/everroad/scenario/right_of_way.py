@@ -1,41 +1,51 @@
-"""Who may enter an intersection: connectors are reserved, and no two that cross are ever held at once.
+"""Who may enter an intersection: connectors are reserved, and nobody gets one that crosses one held by another.
 
-A road user holds a connector from the moment it is promised until its tail has left it. So intersections are free of collisions
+A road user holds a connector from the moment it is promised until its tail is out of the other's way. So intersections are free of collisions
 by construction, with or without signals; signals only add when a promise may be given.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from everroad.scenario.driving import decision_distance_m, next_stop_line
 from everroad.scenario.fleet import Fleet
 from everroad.scenario.lane_graph import LaneGraph
 from everroad.scenario.road_users import way_ahead
-from everroad.scenario.signals import GREEN, SignalPlan, colours, red_left_s
+from everroad.scenario.signals import GREEN, YELLOW_S, SignalPlan, colours, green_left_s, red_left_s
 
 EGO_ASKS_EARLIER_M = 30.0  # the ego and who is on its lane mostly have priority, so that a drive is not spent waiting
 _QUEUE_GAP_M = 3.0
 _AT_LINE_M, _STANDING_MPS = 4.0, 1.0
 _NEAR_LINE_M = 12.0
 _OVERDUE_STEPS = 100
+_PAST_CROSSING_M = 7.0  # from the stop line to beyond the pedestrian crossing
+_SLOWEST_APPROACH_MPS = 4.0
 
 
-def held_connectors(graph: LaneGraph, fleet: Fleet) -> list[int]:
-    """Connectors in use or promised."""
-    current, previous = fleet.route[:, 0], fleet.previous
-    tail = (previous >= 0) & (fleet.s_m < fleet.rear_m + 0.5)
-    tail &= graph.is_connector[previous]
+class Held(NamedTuple):
+    """Connectors in use or promised, and how far along each the tail of its holder is (-1: not yet there)."""
+
+    connector: Int[ndarray, "h"]
+    tail_m: Float[ndarray, "h"]
+
+
+def held_connectors(graph: LaneGraph, fleet: Fleet) -> Held:
+    """Who holds what."""
+    current, tail_m = fleet.route[:, 0], fleet.s_m - fleet.rear_m
+    on = graph.is_connector[current]
+    left = (fleet.previous >= 0) & (tail_m < 0.5) & graph.is_connector[fleet.previous]
     line = next_stop_line(graph, fleet, way_ahead(graph, fleet))
-    return [
-        *current[graph.is_connector[current]].tolist(),
-        *previous[tail].tolist(),
-        *line.connector[fleet.reserved & (line.connector >= 0)].tolist(),
-    ]
+    promised = line.connector[fleet.reserved & (line.connector >= 0)]
+    return Held(
+        np.concatenate([current[on], fleet.previous[left], promised]),
+        np.concatenate([tail_m[on], tail_m[left] + graph.curves.length_m[fleet.previous[left]], np.full(len(promised), -1.0)]),
+    )
 
 
 def _exit_has_room(graph: LaneGraph, fleet: Fleet, row: int, exit_lane: int, bound_for_it: Bool[ndarray, "n"]) -> bool:
@@ -63,12 +73,13 @@ def grant(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: float, b
     stands = (line.distance_m < _AT_LINE_M) & (fleet.speed_mps < _STANDING_MPS) & ~fleet.reserved
     waited = np.where(stands, fleet.waited + 1, 0)
     order = np.lexsort((line.distance_m, -waited, ~with_ego))
-    held, claimed = held_connectors(graph, fleet), []
+    held, claimed = held_connectors(graph, fleet), np.zeros(0, np.int64)
     reserved = fleet.reserved.copy()
     for row in order[asking[order]].tolist():
         connector = int(line.connector[row])
         node, leg_in, leg_out = int(graph.end_node[connector]), int(graph.leg_in[connector]), int(graph.leg_out[connector])
-        if colours(plan, leg_in, sim_time_s)[node] != GREEN:
+        left_s = float(green_left_s(plan, leg_in, sim_time_s)[node])
+        if left_s <= 0 or line.distance_m[row] > max(float(fleet.speed_mps[row]), _SLOWEST_APPROACH_MPS) * (left_s + YELLOW_S):
             continue
         same_approach = (lane == lane[row]) | (fleet.change_from == lane[row])
         if (same_approach & ~reserved & (line.distance_m < line.distance_m[row])).any():
@@ -78,12 +89,16 @@ def grant(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: float, b
         bound_for_it |= reserved & (graph.exit_lane[line.connector] == exit_lane)
         if not _exit_has_room(graph, fleet, row, exit_lane, bound_for_it):
             continue
-        in_the_way = blocked[node, leg_in] or blocked[node, leg_out] or graph.conflicts[connector, held].any()
-        if not in_the_way and not graph.conflicts[connector, claimed].any():
+        in_the_way = (
+            blocked[node, leg_in]
+            or blocked[node, leg_out]
+            or (held.tail_m < graph.clear_after_m[held.connector, connector]).any()
+        )
+        if not in_the_way and not (graph.clear_after_m[claimed, connector] > 0).any():
             reserved[row] = True
-            held.append(connector)
+            held = Held(np.append(held.connector, connector), np.append(held.tail_m, -1.0))
         elif stands[row] or with_ego[row]:
-            claimed.append(connector)
+            claimed = np.append(claimed, connector)
     return replace(fleet, reserved=reserved, waited=waited)
 
 
@@ -95,10 +110,11 @@ def crossable(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: floa
     waiting = (line.connector >= 0) & ~fleet.reserved & (line.distance_m < _NEAR_LINE_M)
     lit = np.stack([colours(plan, side, sim_time_s) for side in range(4)], axis=1)
     wanted = [c for c in line.connector[waiting].tolist() if lit[graph.end_node[c], graph.leg_in[c]] == GREEN]
-    for connector in (*held_connectors(graph, fleet), *wanted):
-        node = graph.end_node[connector]
-        out[node, graph.leg_in[connector]] = False
-        out[node, graph.leg_out[connector]] = False
+    held = held_connectors(graph, fleet)
+    coming = np.append(held.connector[held.tail_m < _PAST_CROSSING_M], np.array(wanted, np.int64))
+    out[graph.end_node[coming], graph.leg_in[coming]] = False
+    going = np.append(held.connector, np.array(wanted, np.int64))
+    out[graph.end_node[going], graph.leg_out[going]] = False
     overdue = line.connector[(line.connector >= 0) & (fleet.waited > _OVERDUE_STEPS)]
     out[graph.end_node[overdue], graph.leg_out[overdue]] = False
     for side in range(4):

@@ -57,6 +57,12 @@ def colours(plan: SignalPlan, side: int, sim_time_s: Float[ndarray, "*f"] | floa
     return np.where(plan.signalised, lit, GREEN)
 
 
+def green_left_s(plan: SignalPlan, side: int, sim_time_s: float) -> Float[ndarray, "n"]:
+    """For how much longer the signal of each node's leg stays green; 0 where it is not green, infinite where there is none."""
+    phase, green, _ = _phase(plan, side, sim_time_s)
+    return np.where(plan.signalised, np.maximum(green - phase, 0.0), np.inf)
+
+
 def red_left_s(plan: SignalPlan, side: int, sim_time_s: float) -> Float[ndarray, "n"]:
     """For how much longer the signal of each node's leg stays red; 0 where it is not red, infinite where there is none."""
     phase, green, cycle = _phase(plan, side, sim_time_s)

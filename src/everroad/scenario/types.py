@@ -1,11 +1,11 @@
 """Contract 1: ``Scenario``, what happens, as plain NumPy data that knows no data set.
 
 World frame: right-handed metres (float64), z up. Ego frame: x forward, y left, z up, origin on the ground under the rear axle.
-Camera frame: x right, y down, z forward; integer pixel coordinates at pixel centres. Quaternions: wxyz. Box size: length, width,
-height; box origin at the box centre, box x axis forward. Axis letters: ``f`` frames, ``p`` points of a polyline.
+Camera frame: x right, y down, z forward; integer pixel coordinates at pixel centres. Quaternions: wxyz. Box size: length,
+width, height; box origin at the box centre, box x axis forward. Axis letters: ``f`` frames, ``p`` points of a polyline.
 
-Whatever is missing is absent (``None`` or an empty tuple), never zero, and that is legal. Every class validates itself and raises
-``ValueError`` saying what was expected and what came.
+Whatever is missing is absent (``None`` or an empty tuple), never zero, and that is legal. Every class validates itself and
+raises ``ValueError`` saying what was expected and what came.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ CATEGORIES: tuple[str, ...] = (*DETECTION_CLASS_OF_CATEGORY, *OTHER_CATEGORIES)
 def _finite(name: str, array: ndarray) -> None:
     if not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise ValueError(f"{name}: expected finite numbers, got {array[tuple(where)]} at index {where}; mend or drop that entry")
+        raise ValueError(f"{name}: expected finite numbers, got {array[tuple(where)]} at index {where}; mend or drop it")
 
 
 def _shape(name: str, array: ndarray, want: tuple[int | None, ...]) -> None:
@@ -79,7 +79,8 @@ def _shape(name: str, array: ndarray, want: tuple[int | None, ...]) -> None:
 def _unit_quaternions(name: str, array: ndarray) -> None:
     norms = np.linalg.norm(array, axis=-1)
     if len(norms) and np.abs(norms - 1).max() > 1e-3:
-        raise ValueError(f"{name}: expected unit wxyz quaternions, got norm {norms[np.abs(norms - 1).argmax()]:.4f}; normalise them")
+        worst = norms[np.abs(norms - 1).argmax()]
+        raise ValueError(f"{name}: expected unit wxyz quaternions, got norm {worst:.4f}; normalise them")
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +128,7 @@ class Camera:
         _finite(f"camera {self.name} intrinsics", self.intrinsics)
         _finite(f"camera {self.name} ego_from_camera", self.ego_from_camera)
         if self.intrinsics[0, 0] <= 0 or self.intrinsics[1, 1] <= 0:
-            raise ValueError(f"camera {self.name}: expected positive focal lengths, got {self.intrinsics[0, 0]}, {self.intrinsics[1, 1]}")
+            raise ValueError(f"camera {self.name}: expected positive focal lengths, got {self.intrinsics.diagonal()[:2]}")
         rotation = self.ego_from_camera[:3, :3]
         if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
             raise ValueError(f"camera {self.name}: expected a rigid ego_from_camera, got a rotation part that is none")
@@ -218,8 +219,8 @@ class GroundHeight:
 class Actor:
     """One tracked object. ``category`` is a full nuScenes name or ``None``; ``source_category`` is what the source called it.
 
-    ``poses`` is world_from_actor at every frame; entries outside ``valid`` are never read. ``velocity_mps`` is in the world frame.
-    ``attributes`` has one nuScenes attribute name (or "") a frame.
+    ``poses`` is world_from_actor at every frame; entries outside ``valid`` are never read. ``velocity_mps`` is in the world
+    frame. ``attributes`` has one nuScenes attribute name (or "") a frame.
     """
 
     track_id: str
@@ -239,7 +240,7 @@ class Actor:
         if (self.size_lwh_m <= 0).any():
             raise ValueError(f"{name}: expected a positive length, width and height, got {self.size_lwh_m.tolist()}")
         if self.category is not None and self.category not in CATEGORIES:
-            raise ValueError(f"{name}: expected a full nuScenes category or none, got '{self.category}'; put it into source_category")
+            raise ValueError(f"{name}: expected a nuScenes category or none, got '{self.category}'; use source_category")
         _shape(f"{name} valid", self.valid, (n,))
         if self.velocity_mps is not None:
             _shape(f"{name} velocity_mps", self.velocity_mps, (n, 3))
@@ -324,7 +325,7 @@ class Scenario:
             raise ValueError(f"time_s: expected to start at 0, got {self.time_s[0]}")
         if n > 1 and (np.diff(self.time_s) <= 0).any():
             i = int(np.argmax(np.diff(self.time_s) <= 0))
-            raise ValueError(f"time_s: expected increasing times, got {self.time_s[i]} then {self.time_s[i + 1]} at frame {i + 1}")
+            raise ValueError(f"time_s: expected increasing times, got {self.time_s[i : i + 2].tolist()} at frame {i + 1}")
         if len(self.world_from_ego) != n:
             raise ValueError(f"world_from_ego: expected {n} poses, one a frame, got {len(self.world_from_ego)}")
         for kind, names in (("actor", [a.track_id for a in self.actors]), ("camera", [c.name for c in self.cameras])):

@@ -14,13 +14,14 @@ import torch
 
 from everroad.media import VideoWriter
 from everroad.model.checkpoint import model_hash
+from everroad.model.inference import for_inference
 from everroad.model.world_model import WorldModel
 from everroad.scenario.town import author_town
 from everroad.stream.generate import next_frame
 from everroad.stream.hardware import Stopwatch, describe_hardware, rss_mb, usable_device, versions
 from everroad.stream.source import Source, make_source, painted_frames, to_images
 from everroad.stream.start import start
-from everroad.stream.state import StreamState, state_bytes
+from everroad.stream.state import StreamState, make_with, state_bytes
 
 TOWN_SEED = 1_000_000  # from the evaluation towns, so no model has seen it in training
 RSS_FROM_FRAME = 100  # by then allocators and caches have settled
@@ -54,7 +55,9 @@ def bench_stream(
     in_all = warm_up + 2 * frames + (rss_frames or 0)
     done = _Counter(in_all, progress)
     source = make_source(author_town(TOWN_SEED, seconds=(frames + warm_up + 2) / config.frame_rate_hz), config)
-    state = _start(world_model.to(torch_device), source, steps, dtype)
+    sha256 = card.get("sha256") or model_hash(world_model)
+    world_model = for_inference(world_model, torch_device, make_with(world_model, dtype=dtype, model_hash="").torch_dtype)
+    state = _start(world_model, source, steps, dtype)
     watch = Stopwatch(torch_device)
     with tempfile.TemporaryDirectory() as scratch, VideoWriter(Path(scratch) / "video.mp4", config.frame_rate_hz) as video:
         for _ in range(warm_up + frames):
@@ -76,7 +79,7 @@ def bench_stream(
         "dtype": state.made_with.dtype,
         "threads": torch.get_num_threads(),
         "preset": config.name,
-        "model_sha256": card.get("sha256", model_hash(world_model)),
+        "model_sha256": sha256,
         "hardware": describe_hardware(torch_device),
         "device": str(torch_device),
         "frames": frames,

@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from everroad.conditions.show import draw_conditions
 from everroad.media import VideoWriter, contact_sheet, panels, write_png
+from everroad.model.inference import for_inference
 from everroad.model.world_model import WorldModel
 from everroad.scenario.types import Scenario
 from everroad.stream import folder as run_folder
@@ -111,13 +112,14 @@ def _plan(
             f"got {frames}"
         )
     made_with = make_with(world_model, steps=steps, dtype=dtype)
+    world_model = for_inference(world_model, device, made_with.torch_dtype)
     watch = Stopwatch(device)
     with watch.stage("start"):
         painted = painted_frames(source)
         wanted = start or ("recorded" if source.recorded_path(0) else "painter")
         name, picture = ("none", None) if wanted == "none" else start_image(source, wanted, painted)
         state = start_stream(
-            world_model.to(device),
+            world_model,
             None if picture is None else to_images(picture, device),
             source.conditions(0),
             seed,

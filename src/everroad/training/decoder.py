@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from everroad.training.denoiser import DenoiserRecipe
 
 @dataclass(frozen=True)
 class DecoderLossConfig:
-    """Weights of the terms beside L1 and the noise (standard deviation, latents) that makes the decoder robust to generated ones."""
+    """Weights of the terms beside L1 and the noise (standard deviation) that makes it robust to generated latents."""
 
     gradient: float = 0.5
     spectrum: float = 0.0
@@ -47,7 +48,7 @@ class DecoderRecipe(DenoiserRecipe):
         model: WorldModel = module  # type: ignore[assignment]
         return model.autoencoder.detail.parameters()
 
-    def batches(self, first_train_step: int) -> Iterator[PictureBatch]:  # type: ignore[override]
+    def batches(self, first_train_step: int) -> Iterator[Any]:
         per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step = first_train_step
@@ -63,8 +64,8 @@ class DecoderRecipe(DenoiserRecipe):
                     train_step += 1
 
     def loss(
-        self, module: nn.Module, batch: PictureBatch, train_step: int
-    ) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:  # type: ignore[override]
+        self, module: nn.Module, batch: Any, train_step: int
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         images = batch.images.float() / 255
         with torch.no_grad():

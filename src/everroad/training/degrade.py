@@ -58,15 +58,23 @@ class Degradation:
 def draw_degradation(config: DegradeConfig, seed: int, train_step: int, batch: int, channels: int) -> Degradation:
     """The degradation of one train step's samples."""
     draw = addressed_generator(seed, "degrade", train_step)
-    keep = lambda share: torch.from_numpy(draw.random(batch) >= share)  # noqa: E731
-    flags = [keep(p) for p in (config.drop_previous, config.drop_anchor, config.drop_map, config.drop_boxes)]
-    scalars = [keep(config.drop_scalars) for _ in range(2)]
+    shares = (
+        config.drop_previous,
+        config.drop_anchor,
+        config.drop_map,
+        config.drop_boxes,
+        config.drop_scalars,
+        config.drop_scalars,
+    )
+    previous, anchor, layout, boxes, weather, time = (torch.from_numpy(draw.random(batch) >= share) for share in shares)
     sigma = np.exp(draw.uniform(np.log(config.noise_low), np.log(config.noise_high), batch))
     sigma = np.where(draw.random(batch) < config.clean_share, 0.0, sigma)
     first_lost = draw.integers(channels // 8, channels, batch)
     gain = np.where(np.arange(channels) < first_lost[:, None], 1.0, draw.random((batch, 1)))
     gain = np.where(draw.random((batch, 1)) < config.filter_share, gain, 1.0)
-    return Degradation(*flags, *scalars, torch.from_numpy(sigma).float(), torch.from_numpy(gain).float())
+    return Degradation(
+        previous, anchor, layout, boxes, weather, time, torch.from_numpy(sigma).float(), torch.from_numpy(gain).float()
+    )
 
 
 def degrade_previous(

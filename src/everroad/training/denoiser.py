@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -98,7 +99,7 @@ class DenoiserRecipe(Recipe):
             town_seconds=self.plan.town_seconds,
         )
 
-    def batches(self, first_train_step: int) -> Iterator[FrameBatch]:
+    def batches(self, first_train_step: int) -> Iterator[Any]:
         per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step = first_train_step
@@ -142,7 +143,7 @@ class DenoiserRecipe(Recipe):
         return torch.from_numpy(addressed_generator(self.seed, purpose, train_step).standard_normal(shape, dtype=np.float32))
 
     def loss(
-        self, module: nn.Module, batch: FrameBatch, train_step: int
+        self, module: nn.Module, batch: Any, train_step: int
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         conditions = drop_conditions(batch.conditions, batch.degradation)
@@ -180,7 +181,3 @@ def by_noise_level(losses: Float[Tensor, "b"], sigma: Float[Tensor, "b"]) -> dic
     }
     return {name: losses[band].mean() for name, band in bands.items() if bool(band.any())}
 
-
-def with_changes(recipe: DenoiserRecipe, **changes: object) -> DenoiserRecipe:
-    """A recipe with other fields."""
-    return replace(recipe, **changes)  # type: ignore[arg-type]

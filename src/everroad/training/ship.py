@@ -1,7 +1,7 @@
 """A run's averaged weights as a model file with its card: ``python -m everroad.training.ship RUN [--decoder RUN] --out FILE``.
 
-The card holds what is known of the run: data, recipe and its settings, command, hardware, hours, training samples of every stage,
-git commit. Scores are added by ``--scores REPORT`` (an ``evaluate quick`` report).
+The card holds what is known of the run: data, recipe and its settings, command, hardware, hours, training samples of every
+stage, git commit. Scores are added by ``--scores REPORT`` (an ``evaluate quick`` report).
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def run_facts(run_dir: Path) -> dict[str, Any]:
 def git_commit() -> str:
     """The commit checked out where this runs, or "unknown"."""
     try:
-        out = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
+        out = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=Path(__file__).parent
+        )
         return out.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -1,14 +1,15 @@
 """Stages 2 and 3 (STAGE): batch slots walk clips in frame order, with the features of earlier frames in memory.
 
-Stage 2: the previous frame is the ground truth; one noise level a clip, so the buffered features match the current one; only HTFT
-trains. Stage 3: the previous frame and the memory come from ``next_frame``, the code that generates; every w-th frame the ground
-truth is put in its place, w doubling as training goes on.
+Stage 2: the previous frame is the ground truth; one noise level a clip, so the buffered features match the current one; only
+HTFT trains. Stage 3: the previous frame and the memory come from ``next_frame``, the code that generates; every w-th frame the
+ground truth is put in its place, w doubling as training goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ class WalkRecipe(DenoiserRecipe):
     def may_pause(self, train_step: int) -> bool:
         return train_step % (self.plan.frames - 1) == 0
 
-    def batches(self, first_train_step: int) -> Iterator[WalkBatch]:
+    def batches(self, first_train_step: int) -> Iterator[Any]:
         per_block = clip_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step, walk = first_train_step, Walk()
@@ -99,7 +100,7 @@ class WalkRecipe(DenoiserRecipe):
         uniform, normal = torch.from_numpy(draw.random(self.batch)), torch.from_numpy(draw.standard_normal(self.batch))
         return draw_sigma(uniform, normal, levels, self.levels).float()
 
-    def loss(self, module: nn.Module, batch: WalkBatch, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
+    def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         data, walk = batch.data, batch.walk
         clean, previous, anchor = (encode_bytes(model, images) for images in (data.target, data.previous, data.anchor))
@@ -138,7 +139,7 @@ class RolloutRecipe(WalkRecipe):
         """The sampler's own levels, so that each slot reads the memory row of its level."""
         return levels[level].float()
 
-    def loss(self, module: nn.Module, batch: WalkBatch, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
+    def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         data, walk = batch.data, batch.walk
         clean = encode_bytes(model, data.target)
@@ -155,7 +156,7 @@ class RolloutRecipe(WalkRecipe):
             walk.state = _roll_out(model, state, data)
         return losses.mean(), by_noise_level(losses.detach(), data.sigma)
 
-    def _state(self, model: WorldModel, batch: WalkBatch, train_step: int) -> StreamState:
+    def _state(self, model: WorldModel, batch: Any, train_step: int) -> StreamState:
         """Where the slots' streams stand before this frame."""
         data, state = batch.data, batch.walk.state
         truth = encode_bytes(model, data.previous)

@@ -1,0 +1,97 @@
+"""A measured number with its validity and its confidence interval: every measure pools sums over frames and towns.
+
+A measure is a function of sums; its interval comes from drawing the towns again with replacement (bootstrap, Efron 1979), always
+the same draws, so that measures and models are compared on the same towns. Axis letters: ``n`` towns, ``f`` frames, ``q`` summed
+quantities, ``d`` draws.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from everroad.data.addressing import addressed_generator
+
+DRAWS = 1000
+COVERAGE = 0.95
+# Of the draws, the share that must have a value (a resampled set of towns may hold no vehicle) for an interval to be given.
+LEAST_FINITE = 0.9
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A value, whether it means anything (else it is NaN), and the interval that holds 95 % of the draws of towns."""
+
+    value: float
+    valid: bool
+    interval: tuple[float, float] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; ``None`` for what is not there."""
+        interval = None if self.interval is None else [round(end, 6) for end in self.interval]
+        return {"value": round(self.value, 6) if self.valid else None, "valid": self.valid, "interval": interval}
+
+
+INVALID = Measure(math.nan, False)
+
+
+def pooled(per_town: Float[ndarray, "n q"], statistic: Callable[[Float[ndarray, "d q"]], Float[ndarray, "d"]]) -> Measure:
+    """``statistic`` of the quantities summed over all towns. Where it is not finite the measure is invalid.
+
+    ``statistic`` takes one row of sums a draw and answers one value each. A single town has no interval.
+    """
+    towns = len(per_town)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(statistic(per_town.sum(0, keepdims=True))[0])
+        if not math.isfinite(value):
+            return INVALID
+        draws = statistic(town_draws(towns) @ per_town)
+    finite = draws[np.isfinite(draws)]
+    if towns < 2 or len(finite) < LEAST_FINITE * len(draws):
+        return Measure(value, True)
+    low, high = np.quantile(finite, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return Measure(value, True, (float(low), float(high)))
+
+
+def town_draws(towns: int) -> Float[ndarray, "d n"]:
+    """How often each draw holds each town."""
+    draw = addressed_generator("bootstrap over towns", towns)
+    return draw.multinomial(towns, np.full(towns, 1 / towns), size=DRAWS).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Frames ``first`` to ``last``, both included. Frame 0 is the start image; 1 is the first generated frame."""
+
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.first}-{self.last}"
+
+    def sums(self, values: Float[ndarray, "n f q"]) -> Float[ndarray, "n q"] | None:
+        """Sums over the window's frames; ``None`` where the frames do not reach its end."""
+        return values[:, self.first : self.last + 1].sum(1) if values.shape[1] > self.last else None
+
+
+def curve_windows(frames: int, width: int = 40) -> list[Window]:
+    """Windows of ``width`` frames from frame 1 on, all whole."""
+    return [Window(first, first + width - 1) for first in range(1, frames - width + 2, width)]
+
+
+def measures_to_json(tree: Any) -> Any:
+    """Nested dicts of measures as plain JSON."""
+    if isinstance(tree, Measure):
+        return tree.to_json()
+    if isinstance(tree, dict):
+        return {name: measures_to_json(item) for name, item in tree.items()}
+    if isinstance(tree, Iterable) and not isinstance(tree, str):
+        return [measures_to_json(item) for item in tree]
+    return tree

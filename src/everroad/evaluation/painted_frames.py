@@ -1,0 +1,186 @@
+"""Painted pictures with their semantic ids: what the segmenter learns from. Rendered once, kept in a cache that may be deleted.
+
+A set is wholly addressed by its config: the same config and painter give the same pictures, whatever the number of workers.
+Axis letters: ``n`` pictures, ``h w`` pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from everroad.conditions.rig import fit_camera, front_camera, jitter_camera
+from everroad.data.addressing import addressed_generator, addressed_seed, digest
+from everroad.data.blocks import FIRST_EVALUATION_SEED
+from everroad.data.clips import FRAME_RATE_HZ
+from everroad.render.painter import Painter
+from everroad.scenario.town import author_town
+from everroad.scenario.types import Camera
+
+FORMAT_VERSION = 1
+NICENESS = 5  # rendering gives way to whatever else the machine does
+
+
+@dataclass(frozen=True)
+class PaintedSet:
+    """Which pictures: ``frames`` of each of ``towns`` training towns, spread over ``town_seconds``.
+
+    ``close_ups`` is the share of pictures that show a part of the view at twice the scale: what frames of twice the size hold.
+    """
+
+    seed: int = 0
+    towns: int = 160
+    frames: int = 24
+    height_px: int = 128
+    width_px: int = 224
+    town_seconds: float = 20.0
+    close_ups: float = 0.25
+
+    def __post_init__(self) -> None:
+        last = int(self.town_seconds * FRAME_RATE_HZ)
+        if not 1 <= self.towns <= FIRST_EVALUATION_SEED:
+            raise ValueError(f"towns: expected 1 to {FIRST_EVALUATION_SEED}, got {self.towns}")
+        if not 1 <= self.frames <= last:
+            raise ValueError(f"frames: expected 1 to {last}, what towns of {self.town_seconds} s have, got {self.frames}")
+        if not 0 <= self.close_ups <= 1:
+            raise ValueError(f"close_ups: expected a share from 0 to 1, got {self.close_ups}")
+
+
+@dataclass(frozen=True)
+class PaintedFrames:
+    """Pictures and the class of every pixel."""
+
+    images: UInt8[Tensor, "n 3 h w"]
+    semantic: UInt8[Tensor, "n h w"]
+
+
+def town_seeds(config: PaintedSet) -> list[int]:
+    """Different training towns."""
+    return addressed_generator(config.seed, "painted towns").choice(FIRST_EVALUATION_SEED, config.towns, replace=False).tolist()
+
+
+def render_painted(config: PaintedSet, town_index: int) -> PaintedFrames:
+    """One town's pictures; each frame has a rig of its own."""
+    seed = town_seeds(config)[town_index]
+    assert seed < FIRST_EVALUATION_SEED
+    scenario = author_town(seed, seconds=config.town_seconds, frame_rate_hz=FRAME_RATE_HZ)
+    painter = Painter(scenario)
+    draw = addressed_generator(config.seed, "painted frames", town_index)
+    spread = np.linspace(0, len(scenario), config.frames, endpoint=False)
+    frames = np.minimum(spread + draw.uniform(0, len(scenario) / config.frames, config.frames), len(scenario) - 1).astype(int)
+    is_close, place = draw.random(config.frames) < config.close_ups, draw.random((config.frames, 2))
+    images, semantic = [], []
+    for i, frame_index in enumerate(frames.tolist()):
+        camera = jitter_camera(front_camera(scenario.cameras), addressed_seed(config.seed, "painted rig", town_index, i))
+        fitted = _close_up(camera, config, place[i]) if is_close[i] else fit_camera(camera, config.height_px, config.width_px)
+        painting = painter.paint(scenario.frame(frame_index), fitted, frozenset({"rgb", "semantic"}))
+        assert painting.rgb is not None
+        assert painting.semantic is not None
+        images.append(torch.from_numpy(painting.rgb).permute(2, 0, 1))
+        semantic.append(torch.from_numpy(painting.semantic))
+    return PaintedFrames(torch.stack(images).contiguous(), torch.stack(semantic))
+
+
+def _close_up(camera: Camera, config: PaintedSet, place: np.ndarray) -> Camera:
+    """A window of the view at twice the size; ``place`` (row, column) is 0 at the top and left, 1 at the bottom and right."""
+    twice = fit_camera(camera, 2 * config.height_px, 2 * config.width_px)
+    intrinsics = twice.intrinsics.copy()
+    intrinsics[0, 2] -= round(float(place[1]) * config.width_px)
+    intrinsics[1, 2] -= round(float(place[0]) * config.height_px)
+    return replace(twice, intrinsics=intrinsics, height_px=config.height_px, width_px=config.width_px)
+
+
+@cache
+def painter_digest() -> str:
+    """Changes with the code that authors and paints towns."""
+    found = hashlib.sha256()
+    for part in ("scenario", "render"):
+        for path in sorted(Path(str(resources.files("everroad") / part)).glob("*.py")):
+            found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def painted_frames(
+    config: PaintedSet, cache_dir: Path, workers: int = 1, progress: Callable[[int, int], None] | None = None
+) -> PaintedFrames:
+    """The whole set, read from ``cache_dir`` and rendered where it is missing there, by ``workers`` processes (0: this one).
+
+    Files of other sets in the folder are deleted. ``progress`` hears (towns ready, towns in all).
+    """
+    paths = [cache_dir / f"painted-{i:05d}-{_tag(config)}.safetensors" for i in range(config.towns)]
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    for other in set(cache_dir.glob("painted-*.safetensors*")) - set(paths):
+        other.unlink(missing_ok=True)
+    missing = [i for i, path in enumerate(paths) if not _is_whole(path)]
+    done = config.towns - len(missing)
+    for _ in _render_all(config, paths, missing, workers):
+        done += 1
+        if progress is not None:
+            progress(done, config.towns)
+    parts = [_read(path) for path in paths]
+    return PaintedFrames(torch.cat([part.images for part in parts]), torch.cat([part.semantic for part in parts]))
+
+
+def _tag(config: PaintedSet) -> str:
+    return digest({"format_version": FORMAT_VERSION, "config": config, "painter": painter_digest()})
+
+
+def _render_all(config: PaintedSet, paths: list[Path], missing: list[int], workers: int):
+    if not workers or len(missing) < 2:
+        for i in missing:
+            yield _write(config, i, paths[i])
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_settle) as pool:
+        try:
+            for future in as_completed([pool.submit(_write, config, i, paths[i]) for i in missing]):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _settle() -> None:
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    os.nice(NICENESS)
+
+
+def _write(config: PaintedSet, town_index: int, path: Path) -> int:
+    made = render_painted(config, town_index)
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        save_file({"images": made.images, "semantic": made.semantic}, beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return town_index
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {"images", "semantic"} == set(file.keys())
+    except (OSError, SafetensorError):
+        return False
+
+
+def _read(path: Path) -> PaintedFrames:
+    with safe_open(path, framework="pt") as file:
+        return PaintedFrames(file.get_tensor("images"), file.get_tensor("semantic"))
