@@ -134,10 +134,10 @@ def test_the_appearance_seed_changes_the_picture_and_not_the_layout(town) -> Non
     assert a.rgb is not None
     assert b.rgb is not None
     assert np.abs(a.rgb.astype(int) - b.rgb).mean() > 5
-    layout = (ROAD, LANE_MARKING, CROSSING, SIDEWALK)
-    same = [a.semantic == c for c in layout], [b.semantic == c for c in layout]
-    shared = np.mean([(x & y).sum() / max((x | y).sum(), 1) for x, y in zip(*same, strict=True)])
-    assert shared > 0.8
+    ground = (ROAD, LANE_MARKING, CROSSING, SIDEWALK, TERRAIN)
+    bare = np.isin(a.semantic, ground) & np.isin(b.semantic, ground)
+    assert bare.mean() > 0.4
+    assert (a.semantic == b.semantic)[bare].mean() > 0.999
 
 
 def test_a_facade_is_the_same_facade_from_elsewhere() -> None:
@@ -202,21 +202,30 @@ def test_absent_weather_is_a_clear_day(town) -> None:
 
 
 def test_weather_and_time_of_day_change_the_light(town) -> None:
+    """Judged above the horizon, out of the head lamps' reach."""
     painter, frame = Painter(town), town.frame(0)
-    mean = {}
     for weather in ("clear", "overcast", "rain", "fog"):
-        for time_of_day in ("day", "dusk", "night"):
-            rgb = painter.paint(replace(frame, weather=weather, time_of_day=time_of_day), front()).rgb
-            mean[weather, time_of_day] = rgb.mean()
-    for weather in ("clear", "overcast", "rain", "fog"):
-        assert mean[weather, "day"] > mean[weather, "dusk"] > mean[weather, "night"] > 25
+        day, dusk, night = (
+            painter.paint(replace(frame, weather=weather, time_of_day=time_of_day), front()).rgb[:50].mean()
+            for time_of_day in ("day", "dusk", "night")
+        )
+        assert day > dusk > night > 20
 
 
-def test_fog_hides_what_is_far_and_leaves_what_is_near(town) -> None:
-    painter = Painter(town)
-    clear, fog = (painter.paint(replace(town.frame(0), weather=w), front()).rgb.astype(float) for w in ("clear", "fog"))
-    assert fog[50:64].std() < 0.55 * clear[50:64].std()
-    assert fog[100:].std() > 0.5 * clear[100:].std()
+def test_fog_hides_what_is_far_and_leaves_what_is_near() -> None:
+    far = box_actor("far", 110.0, 0.0, (8.0, 7.0, 9.0), "vehicle.trailer")
+    near = box_actor("near", 12.0, 3.0, (4.0, 1.8, 1.5), "vehicle.car")
+    painted = scenario(far, near)
+    painter = Painter(painted)
+    clear, fog = (painter.paint(replace(painted.frame(0), weather=w), front(), ALL) for w in ("clear", "fog"))
+    named = {name: clear.instance == i for i in np.unique(clear.instance) if i for name in [painter.instance_name(int(i))]}
+    haze = fog.rgb[40].mean(axis=0)
+
+    def contrast(painting, name: str) -> float:
+        return float(np.abs(painting.rgb[named[name]] - haze).mean())
+
+    assert contrast(fog, "actor:far") < 0.3 * contrast(clear, "actor:far")
+    assert contrast(fog, "actor:near") > 0.5 * contrast(clear, "actor:near")
 
 
 def test_night_lights_the_road_ahead(town) -> None:

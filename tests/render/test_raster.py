@@ -86,7 +86,7 @@ def test_normals_point_out_of_boxes_and_discs() -> None:
     for side in (1.0, -1.0):
         face = disc((0, 0, 0), 1.0, side, (0, 0, 0))
         np.testing.assert_allclose(unit_normals_of(np.array([pad(face.points_m)]))[0], [0, side, 0], atol=1e-12)
-    triangle = Face(((0, 0, 0), (1, 0, 0), (0, 1, 0)), (0, 0, 0))
+    triangle = Face(((0.0, 0, 0), (1, 0, 0), (0, 1, 0)), (0, 0, 0))
     np.testing.assert_allclose(unit_normals_of(np.array([pad(triangle.points_m)]))[0], [0, 0, 1], atol=1e-12)
 
 

@@ -17,7 +17,8 @@ from everroad.data.addressing import addressed_generator
 from everroad.evaluation.damage import DamageConfig, damaged, draw_damage, mirrored
 from everroad.evaluation.painted_frames import PaintedSet, painted_frames
 from everroad.evaluation.segmenter import Segmenter, SegmenterConfig
-from everroad.training.recipe import Recipe
+from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
+from everroad.training.strips import STRIP_FRAMES, STRIP_SEED, painted_town
 
 # A colour for each of SEMANTIC_CLASSES, for eyes alone.
 PALETTE = np.array(

@@ -138,7 +138,7 @@ def on_face(
     """A rectangle painted on a four-cornered face: u from its first corner to its last, v from its first to its second."""
     p = np.array(face.points_m[:4])
 
-    def at(u: float, v: float) -> Point:
+    def at(u: Number, v: Number) -> Point:
         point = (1 - u) * ((1 - v) * p[0] + v * p[1]) + u * ((1 - v) * p[3] + v * p[2])
         return (float(point[0]), float(point[1]), float(point[2]))
 

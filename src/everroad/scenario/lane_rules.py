@@ -1,4 +1,4 @@
-"""What the shape of lanes demands of those who drive on them: how fast, and which ways through an intersection exclude each other."""
+"""What the shape of lanes demands: how fast they may be driven, and which ways through an intersection exclude each other."""
 
 from __future__ import annotations
 

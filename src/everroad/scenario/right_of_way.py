@@ -1,7 +1,7 @@
 """Who may enter an intersection: connectors are reserved, and nobody gets one that crosses one held by another.
 
-A road user holds a connector from the moment it is promised until its tail is out of the other's way. So intersections are free of collisions
-by construction, with or without signals; signals only add when a promise may be given.
+A road user holds a connector from the moment it is promised until its tail is out of the other's way. So intersections are free
+of collisions by construction, with or without signals; signals only add when a promise may be given.
 """
 
 from __future__ import annotations

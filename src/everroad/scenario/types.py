@@ -10,7 +10,7 @@ raises ``ValueError`` saying what was expected and what came.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -18,11 +18,11 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from everroad import geometry
+from everroad.scenario.checks import check_finite, check_shape, check_unit_quaternions
+from everroad.scenario.map_types import Area, Divider, GroundHeight, Lane, MarkColour, MarkType, VectorMap
 
 Weather = Literal["clear", "overcast", "rain", "fog"]
 TimeOfDay = Literal["day", "dusk", "night"]
-MarkType = Literal["solid", "dashed", "double_solid", "double_dashed", "solid_dashed", "dashed_solid", "none", "unknown"]
-MarkColour = Literal["white", "yellow", "blue", "unknown"]
 SignalColour = Literal["red", "yellow", "green", "off", "unknown"]
 
 WEATHERS: tuple[str, ...] = get_args(Weather)
@@ -64,23 +64,11 @@ OTHER_CATEGORIES: tuple[str, ...] = (
 CATEGORIES: tuple[str, ...] = (*DETECTION_CLASS_OF_CATEGORY, *OTHER_CATEGORIES)
 
 
-def _finite(name: str, array: ndarray) -> None:
-    if not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise ValueError(f"{name}: expected finite numbers, got {array[tuple(where)]} at index {where}; mend or drop it")
-
-
-def _shape(name: str, array: ndarray, want: tuple[int | None, ...]) -> None:
-    ok = array.ndim == len(want) and all(w is None or w == s for w, s in zip(want, array.shape, strict=True))
-    if not ok:
-        raise ValueError(f"{name}: expected shape {tuple('any' if w is None else w for w in want)}, got {array.shape}")
-
-
-def _unit_quaternions(name: str, array: ndarray) -> None:
-    norms = np.linalg.norm(array, axis=-1)
-    if len(norms) and np.abs(norms - 1).max() > 1e-3:
-        worst = norms[np.abs(norms - 1).argmax()]
-        raise ValueError(f"{name}: expected unit wxyz quaternions, got norm {worst:.4f}; normalise them")
+__all__ = [
+    "CATEGORIES", "DETECTION_CLASSES", "DETECTION_CLASS_OF_CATEGORY", "TIMES_OF_DAY", "WEATHERS", "Actor", "ActorState", "Area",
+    "Camera", "Divider", "GroundHeight", "Lane", "MarkColour", "MarkType", "Poses", "Scenario", "SceneFrame", "Signal",
+    "SignalColour", "TimeOfDay", "VectorMap", "Weather",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +79,11 @@ class Poses:
     rotation_wxyz: Float[ndarray, "f 4"]
 
     def __post_init__(self) -> None:
-        _shape("translation_m", self.translation_m, (None, 3))
-        _shape("rotation_wxyz", self.rotation_wxyz, (len(self.translation_m), 4))
-        _finite("translation_m", self.translation_m)
-        _finite("rotation_wxyz", self.rotation_wxyz)
-        _unit_quaternions("rotation_wxyz", self.rotation_wxyz)
+        check_shape("translation_m", self.translation_m, (None, 3))
+        check_shape("rotation_wxyz", self.rotation_wxyz, (len(self.translation_m), 4))
+        check_finite("translation_m", self.translation_m)
+        check_finite("rotation_wxyz", self.rotation_wxyz)
+        check_unit_quaternions("rotation_wxyz", self.rotation_wxyz)
 
     def __len__(self) -> int:
         return len(self.translation_m)
@@ -123,96 +111,15 @@ class Camera:
     def __post_init__(self) -> None:
         if self.width_px <= 0 or self.height_px <= 0:
             raise ValueError(f"camera {self.name}: expected a positive size, got {self.width_px}x{self.height_px}")
-        _shape(f"camera {self.name} intrinsics", self.intrinsics, (3, 3))
-        _shape(f"camera {self.name} ego_from_camera", self.ego_from_camera, (4, 4))
-        _finite(f"camera {self.name} intrinsics", self.intrinsics)
-        _finite(f"camera {self.name} ego_from_camera", self.ego_from_camera)
+        check_shape(f"camera {self.name} intrinsics", self.intrinsics, (3, 3))
+        check_shape(f"camera {self.name} ego_from_camera", self.ego_from_camera, (4, 4))
+        check_finite(f"camera {self.name} intrinsics", self.intrinsics)
+        check_finite(f"camera {self.name} ego_from_camera", self.ego_from_camera)
         if self.intrinsics[0, 0] <= 0 or self.intrinsics[1, 1] <= 0:
             raise ValueError(f"camera {self.name}: expected positive focal lengths, got {self.intrinsics.diagonal()[:2]}")
         rotation = self.ego_from_camera[:3, :3]
         if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
             raise ValueError(f"camera {self.name}: expected a rigid ego_from_camera, got a rotation part that is none")
-
-
-@dataclass(frozen=True, eq=False)
-class Divider:
-    """One painted (or virtual) line between lanes or beside the road."""
-
-    points_m: Float[ndarray, "p 3"]
-    mark: MarkType = "unknown"
-    colour: MarkColour = "unknown"
-
-
-@dataclass(frozen=True, eq=False)
-class Area:
-    """One polygon with holes; the exterior is not closed (the last point is not the first)."""
-
-    exterior_m: Float[ndarray, "_ 3"]
-    holes_m: tuple[Float[ndarray, "_ 3"], ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Lane:
-    """One lane's centreline, in driving direction."""
-
-    lane_id: str
-    centerline_m: Float[ndarray, "p 3"]
-    width_m: float | None = None
-    successors: tuple[str, ...] = ()
-    left_neighbour: str | None = None
-    right_neighbour: str | None = None
-    speed_limit_mps: float | None = None
-    is_intersection: bool | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class VectorMap:
-    """The map's layers, in the world frame. An empty tuple is a layer with nothing in it; ``None`` a layer nobody recorded."""
-
-    drivable_areas: tuple[Area, ...] | None = None
-    lane_dividers: tuple[Divider, ...] | None = None
-    road_dividers: tuple[Divider, ...] | None = None
-    ped_crossings: tuple[Area, ...] | None = None
-    stop_lines: tuple[Divider, ...] | None = None
-    walkways: tuple[Area, ...] | None = None
-    lanes: tuple[Lane, ...] | None = None
-
-    def __post_init__(self) -> None:
-        for layer in fields(self):
-            for i, item in enumerate(getattr(self, layer.name) or ()):
-                least = 3 if isinstance(item, Area) else 2
-                rings = (item.exterior_m, *item.holes_m) if isinstance(item, Area) else (
-                    (item.centerline_m,) if isinstance(item, Lane) else (item.points_m,))  # fmt: skip
-                for ring in rings:
-                    name = f"map.{layer.name}[{i}]"
-                    _shape(name, ring, (None, 3))
-                    _finite(name, ring)
-                    if len(ring) < least:
-                        raise ValueError(f"{name}: expected at least {least} points, got {len(ring)}")
-
-
-@dataclass(frozen=True, eq=False)
-class GroundHeight:
-    """Ground height on a regular grid in the world frame; NaN where unknown. Cell (row, col) is centred at
-    ``origin_xy_m + resolution_m * (col, row)``."""
-
-    origin_xy_m: Float[ndarray, "2"]
-    resolution_m: float
-    height_m: Float[ndarray, "rows cols"]
-
-    def __post_init__(self) -> None:
-        _finite("ground.origin_xy_m", self.origin_xy_m)
-        if not self.resolution_m > 0:
-            raise ValueError(f"ground.resolution_m: expected a positive number, got {self.resolution_m}")
-
-    def at(self, points_xy_m: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
-        """Height of the nearest cell in metres; NaN where unknown or outside the grid."""
-        cell = np.rint((points_xy_m - self.origin_xy_m) / self.resolution_m).astype(np.int64)
-        rows, cols = self.height_m.shape
-        inside = (cell[:, 0] >= 0) & (cell[:, 0] < cols) & (cell[:, 1] >= 0) & (cell[:, 1] < rows)
-        out = np.full(len(points_xy_m), np.nan)
-        out[inside] = self.height_m[cell[inside, 1], cell[inside, 0]]
-        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,16 +142,16 @@ class Actor:
     def __post_init__(self) -> None:
         n = len(self.poses)
         name = f"actor {self.track_id}"
-        _shape(f"{name} size_lwh_m", self.size_lwh_m, (3,))
-        _finite(f"{name} size_lwh_m", self.size_lwh_m)
+        check_shape(f"{name} size_lwh_m", self.size_lwh_m, (3,))
+        check_finite(f"{name} size_lwh_m", self.size_lwh_m)
         if (self.size_lwh_m <= 0).any():
             raise ValueError(f"{name}: expected a positive length, width and height, got {self.size_lwh_m.tolist()}")
         if self.category is not None and self.category not in CATEGORIES:
             raise ValueError(f"{name}: expected a nuScenes category or none, got '{self.category}'; use source_category")
-        _shape(f"{name} valid", self.valid, (n,))
+        check_shape(f"{name} valid", self.valid, (n,))
         if self.velocity_mps is not None:
-            _shape(f"{name} velocity_mps", self.velocity_mps, (n, 3))
-            _finite(f"{name} velocity_mps", self.velocity_mps)
+            check_shape(f"{name} velocity_mps", self.velocity_mps, (n, 3))
+            check_finite(f"{name} velocity_mps", self.velocity_mps)
         if self.attributes is not None and len(self.attributes) != n:
             raise ValueError(f"{name} attributes: expected {n} entries, one a frame, got {len(self.attributes)}")
 
@@ -320,7 +227,7 @@ class Scenario:
         n = len(self.time_s)
         if n == 0:
             raise ValueError("time_s: expected at least one frame, got none")
-        _finite("time_s", self.time_s)
+        check_finite("time_s", self.time_s)
         if abs(self.time_s[0]) > 1e-9:
             raise ValueError(f"time_s: expected to start at 0, got {self.time_s[0]}")
         if n > 1 and (np.diff(self.time_s) <= 0).any():
