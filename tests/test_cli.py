@@ -167,9 +167,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A town of 10 seconds, 120 frames."""
+    """A town of 4 seconds, 48 frames."""
     path = tmp_path_factory.mktemp("town") / "new folder" / "town.json"
-    assert cli.main(["scenario", "town", "--seed", "1000003", "--seconds", "10", "--out", str(path), "--quiet"]) == 0
+    assert cli.main(["scenario", "town", "--seed", "1000003", "--seconds", "4", "--out", str(path), "--quiet"]) == 0
     return path
 
 
@@ -218,19 +218,20 @@ def test_bench_prints_one_json_object(weights: Path, capsys: pytest.CaptureFixtu
     assert (measured["width_px"], measured["height_px"], measured["preset"]) == (112, 64, "town-nano")
 
 
-def test_show_films_a_scenario(town: Path, tmp_path: Path) -> None:
+def test_show_films_a_scenario(tmp_path: Path) -> None:
     from everroad.media import read_video_frames
 
-    out = tmp_path / "show.mp4"
-    assert cli.main(["scenario", "show", str(town), "--out", str(out), "--quiet"]) == 0
-    assert sum(1 for _ in read_video_frames(out)) == 120
+    short, out = tmp_path / "short.json", tmp_path / "show.mp4"
+    assert cli.main(["scenario", "town", "--seed", "1000003", "--seconds", "0.5", "--out", str(short), "--quiet"]) == 0
+    assert cli.main(["scenario", "show", str(short), "--out", str(out), "--quiet"]) == 0
+    assert sum(1 for _ in read_video_frames(out)) == 6
 
 
 def test_convert_reads_a_scenario_file(town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "log.json.gz"
     assert cli.main(["scenario", "convert", str(town), "--frame-rate", "4", "--rig", "nuscenes-6", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "40 frames at 4 Hz" in printed
+    assert "16 frames at 4 Hz" in printed
     assert "CAM_BACK_LEFT" in printed
 
 
@@ -238,8 +239,8 @@ def test_convert_reads_a_scenario_file(town: Path, tmp_path: Path, capsys: pytes
     ("changes", "words"),
     [
         ({"format_version": 99}, "format_version"),
-        ({"time_s": [*range(119), 118]}, "increasing"),
-        ({"world_from_ego": {"translation_m": [[float("nan"), 0, 0]] * 120, "rotation_wxyz": [[1, 0, 0, 0]] * 120}}, "NaN"),
+        ({"time_s": [*range(47), 46]}, "increasing"),
+        ({"world_from_ego": {"translation_m": [[float("nan"), 0, 0]] * 48, "rotation_wxyz": [[1, 0, 0, 0]] * 48}}, "NaN"),
         ({"actors": [{"track_id": "a", "category": None, "size_lwh_m": [4, -2, 1], "first_frame": 0,
                       "poses": {"translation_m": [[0, 0, 0]], "rotation_wxyz": [[1, 0, 0, 0]]}}]}, "size_lwh_m"),
     ],
@@ -342,7 +343,9 @@ def test_an_unknown_recipe_gets_the_list_and_makes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "town-stage1" in refused(capsys, "train", "town-stage")
+    line = refused(capsys, "train", "town-stage")
+    assert "did you mean 'town-stage" in line
+    assert "segmenter" in line
     assert "did you mean" in refused(capsys, "train", "town-stage1", "optimizer.learning_rate=1")
     refused(capsys, "train", "town-stage1", "batch")
     refused(capsys, "train", "town-stage1", "--device", "tpu")

@@ -203,9 +203,8 @@ def train(
     from everroad.stream.hardware import usable_device
     from everroad.training.engine import train as train_recipe
     from everroad.training.overrides import apply_overrides
-    from everroad.training.recipes import get_recipe
 
-    chosen = apply_overrides(get_recipe(recipe), overrides)
+    chosen = apply_overrides(_recipe(recipe), overrides)
     run_dir = Path("runs") / chosen.name if out is None else out
     check_writable(run_dir)
     device = str(usable_device(compute.device))
@@ -262,6 +261,21 @@ def stream(
     with progress_bar("bench", compute.quiet) as progress:
         measured = bench_stream(world_model, card, device=compute.device, dtype=compute.dtype, progress=progress, **options)
     print(json.dumps(measured) if as_json else "\n".join(_lines(measured)))
+
+
+def _recipe(name: str) -> Any:
+    """The recipe of that name, from the tables of all packages that train something."""
+    import difflib
+
+    from everroad.evaluation.segmenter_recipe import EVALUATION_RECIPES
+    from everroad.training.recipes import RECIPES
+
+    recipes = {**RECIPES, **EVALUATION_RECIPES}
+    if name not in recipes:
+        near = difflib.get_close_matches(name, recipes, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"recipe: expected one of {', '.join(recipes)}, got '{name}'{hint}")
+    return recipes[name]
 
 
 def _lines(measured: dict[str, Any]) -> Iterator[str]:

@@ -33,7 +33,10 @@ def crossroads() -> VectorMap:
     line = np.array([[-100.0, 0, 0], [52, 0, 0]])
     return VectorMap(
         drivable_areas=(rectangle(-100, -7, 220, 7), rectangle(53, -120, 67, 120)),
-        lane_dividers=(Divider(line + [0, 3.5, 0], "dashed", "white"), Divider(line - [0, 3.5, 0], "dashed", "white")),
+        lane_dividers=(
+            Divider(line + np.array([0, 3.5, 0]), "dashed", "white"),
+            Divider(line - np.array([0, 3.5, 0]), "dashed", "white"),
+        ),
         road_dividers=(Divider(line, "double_solid", "yellow"),),
         ped_crossings=(rectangle(46, -7, 50, 7),),
         stop_lines=(Divider(np.array([[44.5, -7.0, 0], [44.5, 0, 0]]), "solid", "white"),),

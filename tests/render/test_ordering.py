@@ -60,5 +60,6 @@ def test_a_ring_of_three_is_cut_and_still_an_order() -> None:
     for k in range(3):
         angle = 2 * np.pi * k / 3
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        bars.append((np.array([[5, 0.2], [-1, 0.2], [-1, -0.2], [5, -0.2]]) + [0, 1.2]) @ turn.T + [20, 0])
+        bar = np.array([[5, 1.4], [-1, 1.4], [-1, 1.0], [5, 1.0]])
+        bars.append(bar @ turn.T + np.array([20, 0]))
     assert sorted(back_to_front(np.stack(bars)).tolist()) == [0, 1, 2]

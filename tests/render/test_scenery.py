@@ -22,7 +22,7 @@ def ring_road() -> VectorMap:
 def lanes_only() -> VectorMap:
     """Nothing but two centrelines."""
     line = np.array([[0.0, 0, 0], [80, 0, 0], [140, 40, 0]])
-    return VectorMap(lanes=(Lane("a", line, 3.6), Lane("b", line + [0, 3.6, 0])))
+    return VectorMap(lanes=(Lane("a", line, 3.6), Lane("b", line + np.array([0, 3.6, 0]))))
 
 
 MAPS = {"crossroads": crossroads, "ring": ring_road, "lanes": lanes_only}
@@ -114,10 +114,10 @@ def test_a_ring_is_walked_with_the_outside_on_the_right() -> None:
 def test_a_walk_measures_along_the_line() -> None:
     walk = roads.Walk(np.array([[0.0, 0], [3, 4], [3, 14]]))
     assert walk.length_m == pytest.approx(15)
-    np.testing.assert_allclose([walk.at(s) for s in (-1, 2.5, 5, 10, 99)], [[0, 0], [1.5, 2], [3, 4], [3, 9], [3, 14]])
+    np.testing.assert_allclose([walk.at(s) for s in (-1.0, 2.5, 5.0, 10.0, 99.0)], [[0, 0], [1.5, 2], [3, 4], [3, 9], [3, 14]])
 
 
 def test_districts_are_larger_than_lots() -> None:
-    kinds = {lots.district_kind(np.array([x, y]), 3) for x in range(0, 2000, 100) for y in range(0, 2000, 100)}
+    kinds = {lots.district_kind(np.array([x, y]), 3) for x in np.arange(0.0, 2e3, 100) for y in np.arange(0.0, 2e3, 100)}
     assert kinds == set(lots.KINDS)
     assert lots.district_kind(np.array([5.0, 5.0]), 3) == lots.district_kind(np.array([9.0, 60.0]), 3)

@@ -20,7 +20,7 @@ class SamplerConfig:
 
     steps: int = 4
     sigma_max: float = 20.0
-    sigma_min: float = 0.03
+    sigma_min: float = 0.2
     rho: float = 5.0
     previous_sigma: float = 0.05
 

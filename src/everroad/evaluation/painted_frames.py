@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from everroad import __version__
 from everroad.conditions.rig import fit_camera, front_camera, jitter_camera
 from everroad.data.addressing import addressed_generator, addressed_seed, digest
 from everroad.data.blocks import FIRST_EVALUATION_SEED
@@ -106,12 +106,9 @@ def _close_up(camera: Camera, config: PaintedSet, place: np.ndarray) -> Camera:
 
 @cache
 def painter_digest() -> str:
-    """Changes with the code that authors and paints towns."""
-    found = hashlib.sha256()
-    for part in ("scenario", "render"):
-        for path in sorted(Path(str(resources.files("everroad") / part)).glob("*.py")):
-            found.update(path.read_bytes())
-    return found.hexdigest()[:16]
+    """Changes with what the painter paints: of two pictures of a training town, so that a cache of other looks is not used."""
+    probe = render_painted(PaintedSet(towns=1, frames=2, height_px=64, width_px=112), 0)
+    return hashlib.sha256(probe.images.numpy().tobytes() + probe.semantic.numpy().tobytes()).hexdigest()[:16]
 
 
 def painted_frames(
@@ -136,10 +133,10 @@ def painted_frames(
 
 
 def _tag(config: PaintedSet) -> str:
-    return digest({"format_version": FORMAT_VERSION, "config": config, "painter": painter_digest()})
+    return digest({"format_version": FORMAT_VERSION, "config": config, "painter": painter_digest(), "everroad": __version__})
 
 
-def _render_all(config: PaintedSet, paths: list[Path], missing: list[int], workers: int):
+def _render_all(config: PaintedSet, paths: list[Path], missing: list[int], workers: int) -> Iterator[int]:
     if not workers or len(missing) < 2:
         for i in missing:
             yield _write(config, i, paths[i])

@@ -15,7 +15,7 @@ _EVERY = 3  # every third curve point is enough to find where paths come near ea
 
 
 def speed_caps(curves: CurveTable, limit_mps: Float[ndarray, "c"]) -> Float[ndarray, "m"]:
-    """Per curve point: the limit and the comfortable speed of the curve, lowered so that braking ahead of a curve stays gentle."""
+    """Per curve point: the limit and the comfortable speed of the curve, lowered so that one brakes gently ahead of curves."""
     owner = np.repeat(np.arange(len(curves.first)), curves.count)
     square = np.minimum(limit_mps[owner] ** 2, LATERAL_ACCELERATION_MPS2 / np.maximum(np.abs(curves.curvature_per_m), 1e-4))
     # The least of v^2 + 2 b (distance) over the later points is a running minimum, from the end, of v^2 + 2 b s; an offset that

@@ -112,8 +112,20 @@ def _looks(rows: Fleet) -> dict[int, Looks]:
     return out
 
 
-def _pick(table, draw: np.random.Generator):
-    return table[int(draw.choice(len(table), p=[share for _, share in table]))][0]
+class Sky(NamedTuple):
+    """What a town looks like on the day."""
+
+    weather: Weather
+    time_of_day: TimeOfDay
+    appearance_seed: int
+
+
+def draw_sky(seed: int) -> Sky:
+    """Weather, time of day and appearance seed of a town: clear half of the time, day for two thirds."""
+    draw = generator(seed, "sky")
+    weather = _WEATHER[int(draw.choice(len(_WEATHER), p=[share for _, share in _WEATHER]))][0]
+    time_of_day = _TIME_OF_DAY[int(draw.choice(len(_TIME_OF_DAY), p=[share for _, share in _TIME_OF_DAY]))][0]
+    return Sky(weather, time_of_day, int(draw.integers(2**31)))
 
 
 def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, rig: str = "nuscenes-front") -> Scenario:
@@ -142,7 +154,7 @@ def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, r
     vehicles, vehicle_looks = _sight_fleet(graph, fleets, time_s)
     people, people_looks = _sight_crowd(crowds, time_s)
     ego, vehicles = pick(vehicles, vehicles.track == EGO_TRACK), pick(vehicles, vehicles.track != EGO_TRACK)
-    sky = generator(seed, "sky")
+    sky = draw_sky(seed)
     lane_of_leg = {
         (int(graph.end_node[i]), int(graph.leg_in[i])): f"lane{i}"
         for i in np.flatnonzero(~graph.is_connector & ~graph.bicycle & (graph.end_node >= 0)).tolist()
@@ -157,8 +169,8 @@ def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, r
         + moving_actors(in_sight(people, ego.xy_m, SIGHT_M), people_looks, len(time_s))
         + standing_actors(*fill_kerbsides(roads, seed), ego.xy_m, SIGHT_M),
         signals=describe(town.plan, roads, lane_of_leg, time_s),
-        weather=_pick(_WEATHER, sky),
-        time_of_day=_pick(_TIME_OF_DAY, sky),
-        appearance_seed=int(sky.integers(2**31)),
+        weather=sky.weather,
+        time_of_day=sky.time_of_day,
+        appearance_seed=sky.appearance_seed,
         source="town",
     )

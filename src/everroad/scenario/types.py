@@ -232,7 +232,8 @@ class Scenario:
             raise ValueError(f"time_s: expected to start at 0, got {self.time_s[0]}")
         if n > 1 and (np.diff(self.time_s) <= 0).any():
             i = int(np.argmax(np.diff(self.time_s) <= 0))
-            raise ValueError(f"time_s: expected increasing times, got {self.time_s[i : i + 2].tolist()} at frame {i + 1}")
+            before, after = self.time_s[i : i + 2]
+            raise ValueError(f"time_s: expected increasing times, got {before} then {after} at frame {i + 1}")
         if len(self.world_from_ego) != n:
             raise ValueError(f"world_from_ego: expected {n} poses, one a frame, got {len(self.world_from_ego)}")
         for kind, names in (("actor", [a.track_id for a in self.actors]), ("camera", [c.name for c in self.cameras])):
