@@ -195,7 +195,7 @@ def train(
     Args:
         recipe: Name of the recipe; a wrong one gets the list.
         overrides: Settings of the recipe as key=value, such as optimiser.learning_rate=1e-4.
-        out: Folder of the run; runs/RECIPE if not given.
+        out: Folder of the run; out/RECIPE if not given.
         minutes: Stop, saved, after this long.
     """
     import torch
@@ -205,7 +205,7 @@ def train(
     from everroad.training.overrides import apply_overrides
 
     chosen = apply_overrides(_recipe(recipe), overrides)
-    run_dir = Path("runs") / chosen.name if out is None else out
+    run_dir = Path("out") / chosen.name if out is None else out
     check_writable(run_dir)
     device = str(usable_device(compute.device))
     seconds = None if minutes is None else 60 * minutes

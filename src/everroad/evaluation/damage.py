@@ -18,7 +18,10 @@ from everroad.data.addressing import addressed_generator
 
 @dataclass(frozen=True)
 class DamageConfig:
-    """Half of the pictures stay sharp and clean of noise. Blur: standard deviation in pixels, noise and shifts in [0, 1] units."""
+    """The most there is: blur as a standard deviation in pixels; noise, gain and shift for values in [0, 1].
+
+    Half of the pictures stay sharp, half stay clean of noise.
+    """
 
     blur_px: float = 1.0
     noise: float = 0.03

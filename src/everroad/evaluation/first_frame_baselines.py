@@ -5,8 +5,8 @@ pixels, frames and towns,
 
     PSNR = -10 log10(mean of (picture - painter)²)  in dB, pictures in [0, 1];   margin = PSNR(model) - PSNR(baseline).
 
-The warp goes from frame 0 to frame i in one step: a pixel of frame i is the ground point that it would show on an empty plane, looked
-up where frame 0 shows that point; pixels above the horizon are infinitely far and follow the rotation alone.
+The warp goes from frame 0 to frame i in one step: a pixel of frame i is the ground point that it would show on an empty
+plane, looked up where frame 0 shows that point; pixels above the horizon are infinitely far and follow the rotation alone.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ def ego_speeds(scenario: Scenario) -> Float[ndarray, "f"]:
 def ground_warp(
     picture: UInt8[ndarray, "h w 3"], camera: Camera, first_from_current: Float[ndarray, "4 4"]
 ) -> UInt8[ndarray, "h w 3"]:
-    """The first frame's picture as the camera would see it now. ``first_from_current`` takes points of this frame's ego car to the
-    first frame's. What the first frame does not show is its nearest edge pixel."""
+    """The first frame's picture as the camera would see it now, if the world were flat and still.
+
+    ``first_from_current`` takes points of this frame's ego car to the first frame's. What the first frame does not show is its
+    nearest edge pixel.
+    """
     pixels = first_pixels(camera, first_from_current).astype(np.float32)
     return cv2.remap(picture, pixels[..., 0], pixels[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
@@ -62,7 +65,7 @@ def mean_squared_error(picture: UInt8[ndarray, "h w 3"], truth: UInt8[ndarray, "
 
 
 def baselines(errors: Float[ndarray, "n f 3"], fast: Float[ndarray, "n f"]) -> dict[str, Measure]:
-    """From mean squared errors of ``NAMES`` at each frame and where the ego is fast (1, else 0): PSNRs, margins, frames counted."""
+    """PSNRs, margins and the number of frames: from mean squared errors of ``NAMES``, and where the ego is fast (1, else 0)."""
     sums = FRAMES.sums(np.concatenate([errors * fast[..., None], fast[..., None]], 2))
     names = [*(f"psnr {name}" for name in NAMES), *(f"margin over {name}" for name in NAMES[1:])]
     if sums is None:

@@ -1,7 +1,7 @@
 """Layout agreement: is there road where road was asked, and are markings, vehicles and buildings where they should be?
 
-A segmenter names the classes of a generated frame; the truth is what the painter shows at each pixel of that frame. Of class c, with
-intersections and unions summed over the frames of a window and all towns,
+A segmenter names the classes of a generated frame; the truth is what the painter shows at each pixel of that frame. Of class
+c, with intersections and unions summed over the frames of a window and all towns,
 
     IoU_c = Σ |labels = c and truth = c| / Σ |labels = c or truth = c|,   mIoU = mean over the classes that occur,
 

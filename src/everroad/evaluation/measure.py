@@ -1,8 +1,8 @@
 """A measured number with its validity and its confidence interval: every measure pools sums over frames and towns.
 
-A measure is a function of sums; its interval comes from drawing the towns again with replacement (bootstrap, Efron 1979), always
-the same draws, so that measures and models are compared on the same towns. Axis letters: ``n`` towns, ``f`` frames, ``q`` summed
-quantities, ``d`` draws.
+A measure is a function of sums; its interval comes from drawing the towns again with replacement (bootstrap, Efron 1979),
+always the same draws, so that measures and models are compared on the same towns. Axis letters: ``n`` towns, ``f`` frames,
+``q`` summed quantities, ``d`` draws.
 """
 
 from __future__ import annotations

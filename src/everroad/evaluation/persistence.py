@@ -1,7 +1,7 @@
 """Persistence: does a car keep its colour, and a facade its own? The figure of the memory.
 
-Of every instance (an actor or a building) that covers at least 30 pixels of the painter's instance picture, with *first sight* the
-first such frame s and L(i) the mean L*a*b* of the *generated* frame i inside the instance's mask there,
+Of every instance (an actor or a building) that covers at least 30 pixels of the painter's instance picture at its *first sight*
+(the first such frame, s) and 40 frames later, with L(i) the mean L*a*b* of the *generated* frame i inside the mask of frame i,
 
     change    = ‖L(s + 40) - mean of L(s + 1), L(s + 2), L(s + 3)‖                          (ΔE*ab),
     painter's = the same of the painter's pictures: how much light and viewpoint change it, the floor;
@@ -32,7 +32,7 @@ KINDS = ("actor", "facade")
 
 @dataclass(frozen=True)
 class Masks:
-    """The instances of one frame that are large enough. ``row`` is, for each pixel, 1 + its instance's place in ``ids``, or 0."""
+    """The instances of one frame that are large enough. ``row`` is each pixel's instance: 1 + its place in ``ids``, or 0."""
 
     ids: Int[ndarray, "i"]
     pixels: Int[ndarray, "i"]
@@ -90,13 +90,14 @@ def persistence(model: Sequence[Sighting], painter: Sequence[Sighting], towns: i
         return {"instances": count} | dict.fromkeys(("change", "painter's change", "beyond the painter's", "variety"), INVALID)
     town = np.array([s.town for s in model])
     ours, theirs = np.stack([s.late - s.early for s in model]), np.stack([s.late - s.early for s in painter])
-    zero = np.zeros(3)
-    quantities = {"change": delta_e(ours, zero), "painter's change": delta_e(theirs, zero), "beyond the painter's": delta_e(ours, theirs)}
+    still, one = np.zeros(3), np.ones(len(town))
+    changes = {"change": (ours, still), "painter's change": (theirs, still), "beyond the painter's": (ours, theirs)}
     found = {"instances": count}
-    for name, values in quantities.items():
-        found[name] = pooled(_by_town(np.stack([values, np.ones(len(town))], 1), town, towns), lambda rows: rows[:, 0] / rows[:, 1])
+    for name, (change, other) in changes.items():
+        sums = _by_town(np.stack([delta_e(change, other), one], 1), town, towns)
+        found[name] = pooled(sums, lambda rows: rows[:, 0] / rows[:, 1])
     late = [np.stack([s.late for s in of]) for of in (model, painter)]
-    moments = np.concatenate([np.ones((len(town), 1)), *(np.concatenate([c, c**2], 1) for c in late)], 1)
+    moments = np.concatenate([one[:, None], *(np.concatenate([c, c**2], 1) for c in late)], 1)
     found["variety"] = pooled(_by_town(moments, town, towns), lambda rows: _spread(rows, 1) / _spread(rows, 7))
     return found
 

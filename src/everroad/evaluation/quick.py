@@ -1,6 +1,6 @@
 """``evaluate_quick``: how well do models follow a layout, remember and move? A few evaluation towns, one report.
 
-All towns are one batch, and all models see the same frame before any sees the next: a frame is painted and its conditions are drawn
+All towns are one batch, and all models make a frame before any makes the next: a frame is painted and its conditions are drawn
 once, and of every picture only a few numbers stay.
 """
 
@@ -20,31 +20,20 @@ from torch import Tensor
 
 from everroad.conditions.types import cat_conditions
 from everroad.evaluation import quick_report
+from everroad.evaluation.candidates import Candidate
 from everroad.evaluation.first_frame_baselines import FRAMES as BASELINE_FRAMES
-from everroad.evaluation.first_frame_baselines import NAMES, ground_warp, mean_squared_error
+from everroad.evaluation.first_frame_baselines import ground_warp, mean_squared_error
 from everroad.evaluation.quick_measures import Trace, measure_model, measure_painter
 from everroad.evaluation.records import Record, make_record
 from everroad.evaluation.reference import EvaluationTown, Reference, evaluation_seeds, open_town
 from everroad.evaluation.segmenter import Segmenter, load_packaged_segmenter
-from everroad.model.checkpoint import load_packaged, load_world_model
 from everroad.model.memory import Memory
-from everroad.model.world_model import WorldModel
 from everroad.stream.generate import next_frame
 from everroad.stream.hardware import Stopwatch, usable_device
 from everroad.stream.start import start
 from everroad.stream.state import COMPUTE_DTYPES, StreamState
 
 Picture = UInt8[ndarray, "h w 3"]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One row of the report. With ``zero_memory`` the memory is replaced by zeros before every frame."""
-
-    name: str
-    world_model: WorldModel
-    card: Mapping[str, Any] = field(default_factory=dict)
-    zero_memory: bool = False
 
 
 @dataclass
@@ -55,20 +44,6 @@ class _Stream:
     state: StreamState
     empty: Memory
     trace: Trace
-
-
-def load_candidates(weights: Sequence[Path] = (), preset: str = "town", zero_memory: bool = True) -> list[Candidate]:
-    """Model files in order, named by their file names (none: the packaged weights of ``preset``), and, with ``zero_memory``, the
-    last of them once more with its memory held at zero. Raises ``ValueError`` for files that are no world models."""
-    loaded = [(path.stem, *load_world_model(path)) for path in weights] or [(preset, *load_packaged(preset))]
-    names = [name for name, _, _ in loaded]
-    if len(set(names)) < len(names):  # runs often hold files of one name
-        names = [str(path.with_suffix("")) for path in weights]
-    found = [Candidate(name, model, card) for name, (_, model, card) in zip(names, loaded, strict=True)]
-    last = found[-1]
-    if zero_memory and last.world_model.config.htft.enabled:
-        found.append(replace(last, name=f"{last.name}, memory at zero", zero_memory=True))
-    return found
 
 
 def evaluate_quick(
@@ -121,10 +96,9 @@ def evaluate_quick(
                 shown[frame_index] = pictures
             if progress is not None:
                 progress(frame_index * towns * len(candidates), frames * towns * len(candidates))
-        protocol = quick_report.protocol(candidates, opened, frames, streams[0].state.made_with, judge_card, torch_device, command)
         report = {
-            **protocol,
-            "painter": measure_painter(run.trace, opened),
+            **quick_report.protocol(candidates[0], opened, frames, dtype, judge_card, torch_device, command),
+            "painter": measure_painter(run.trace),
             "models": [
                 quick_report.describe(stream.candidate, stream.state.made_with) | measure_model(stream.trace, run.trace, opened)
                 for stream in streams
@@ -156,7 +130,6 @@ class _Run:
         streams = []
         for candidate in candidates:
             model = candidate.world_model.to(self.device)
-            # Every town is another stream by its conditions; the noise is that of seed 0, as the command's default.
             state = start(model, image, conditions, [town.seed for town in self.towns], names, steps=steps, dtype=dtype)
             streams.append(_Stream(candidate, state, state.memory, Trace()))
             streams[-1].trace.records.append(self.trace.records[0])

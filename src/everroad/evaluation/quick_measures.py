@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from everroad.evaluation import first_frame_baselines, layout_agreement, picture_statistics
+from everroad.evaluation import picture_statistics
+from everroad.evaluation.first_frame_baselines import baselines
 from everroad.evaluation.layout_agreement import EARLY, LATE, agreement
 from everroad.evaluation.measure import Measure, curve_windows, measures_to_json
 from everroad.evaluation.persistence import KINDS, persistence
@@ -30,15 +31,18 @@ BARS: dict[str, float] = {
 
 @dataclass(frozen=True)
 class Trace:
-    """Records by frame and town, frame 0 first. The painter's has its instances (``ids``) too, and in ``errors`` the mean squared
-    errors of repeat and warp ("n 2"); a model's has its own there ("n")."""
+    """Records by frame and town, frame 0 first, of a model or of the painter; filled while the frames are made.
+
+    The painter's has its instances (``ids``) too, and in ``errors``, by frame, the mean squared errors of repeat and warp
+    ("n 2"); a model's has its own there ("n").
+    """
 
     records: list[list[Record]] = field(default_factory=list)
     ids: list[list[Int[ndarray, "_"]]] = field(default_factory=list)
     errors: dict[int, Float[ndarray, "..."]] = field(default_factory=dict)
 
 
-def measure_painter(painter: Trace, towns: Sequence[EvaluationTown]) -> dict[str, Any]:
+def measure_painter(painter: Trace) -> dict[str, Any]:
     """What the judge gets on the painter's own pictures: IoUs of the windows and of the curve."""
     own = stack_overlaps(painter.records)
     frames = len(painter.records) - 1
@@ -47,7 +51,7 @@ def measure_painter(painter: Trace, towns: Sequence[EvaluationTown]) -> dict[str
 
 
 def measure_model(model: Trace, painter: Trace, towns: Sequence[EvaluationTown]) -> dict[str, Any]:
-    """All measures of one model, and its acceptance: for each bar the value, and whether it is reached (``None`` where invalid)."""
+    """All measures of one model, and for each bar its value and whether it is reached (``None`` where the value is invalid)."""
     found = measures_of(model, painter, towns)
     return measures_to_json(found) | {"acceptance": acceptance(found)}
 
@@ -58,14 +62,15 @@ def measures_of(model: Trace, painter: Trace, towns: Sequence[EvaluationTown]) -
     ours, theirs = stack_overlaps(model.records), stack_overlaps(painter.records)
     ours_seen, theirs_seen = (all_sightings(trace.records, painter.ids, towns) for trace in (model, painter))
     own, own_painter = stack_statistics(model.records), stack_statistics(painter.records)
-    everything = [sum(seen.values(), []) for seen in (ours_seen, theirs_seen)]
+    errors, fast = _errors(model, painter, towns)
+    everything = [[sighting for kind in KINDS for sighting in seen[kind]] for seen in (ours_seen, theirs_seen)]
     return {
         "layout": {window.name: agreement(ours, theirs, window) for window in (EARLY, LATE)},
         "layout curve": {window.name: agreement(ours, theirs, window) for window in curve_windows(frames)},
         "persistence": {kind: persistence(ours_seen[kind], theirs_seen[kind], len(towns)) for kind in KINDS}
-        | {"all": persistence(*everything, len(towns))},
+        | {"all": persistence(everything[0], everything[1], len(towns))},
         "statistics": {str(frame): statistics_at(own, own_painter, frame) for frame in picture_statistics.FRAMES},
-        "baselines": first_frame_baselines.baselines(*_errors(model, painter, towns)),
+        "baselines": baselines(errors, fast),
     }
 
 

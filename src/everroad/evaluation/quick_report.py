@@ -6,13 +6,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import UInt8
 from numpy import ndarray
 from rich.table import Table
 
+from everroad.evaluation.candidates import Candidate
 from everroad.evaluation.measure import DRAWS
 from everroad.evaluation.persistence import LEAST_PX
 from everroad.evaluation.picture_statistics import FRAMES
@@ -21,18 +22,17 @@ from everroad.media import contact_sheet, write_png
 from everroad.stream.hardware import describe_hardware, versions
 from everroad.stream.state import MadeWith
 
-if TYPE_CHECKING:
-    from everroad.evaluation.quick import Candidate
-
 FORMAT, FORMAT_VERSION = "everroad.evaluation", 1
 REPORT, SHEET = "report.json", "sheet.png"
 
-# Title and path of each column of the table.
-COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+# Title of each row of the table, and where its measure stands in the report.
+ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("layout share 1-40", ("layout", "1-40", "share mean")),
-    ("200-240", ("layout", "200-240", "share mean")),
+    ("layout share 200-240", ("layout", "200-240", "share mean")),
     ("colour change, actors", ("persistence", "actor", "change")),
-    ("facades", ("persistence", "facade", "change")),
+    ("… the painter's", ("persistence", "actor", "painter's change")),
+    ("colour change, facades", ("persistence", "facade", "change")),
+    ("… the painter's", ("persistence", "facade", "painter's change")),
     ("variety", ("persistence", "all", "variety")),
     ("colour error 240", ("statistics", "240", "colour error")),
     ("contrast 240", ("statistics", "240", "contrast")),
@@ -50,7 +50,7 @@ def check_folder(folder: Path, overwrite: bool) -> None:
         if not _holds_an_evaluation(folder):
             raise ValueError(f"{folder}: expected a new folder, got one that holds something else; name another")
         if not overwrite:
-            raise ValueError(f"{folder}: expected a new folder, got one that holds an evaluation; name another, or use --overwrite")
+            raise ValueError(f"{folder}: expected a new folder, got one that holds an evaluation; use --overwrite")
     standing = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), Path("/"))
     if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
         raise ValueError(f"{folder}: expected a folder that can be written, but {standing} cannot; name another")
@@ -65,16 +65,16 @@ def _holds_an_evaluation(folder: Path) -> bool:
 
 
 def protocol(
-    candidates: Sequence[Candidate],
+    candidate: Candidate,
     towns: Sequence[EvaluationTown],
     frames: int,
-    made_with: MadeWith,
+    dtype: str,
     judge_card: Mapping[str, Any],
     device: torch.device,
     command: str | None,
 ) -> dict[str, Any]:
-    """What must be the same for the same numbers."""
-    config = candidates[0].world_model.config
+    """What must be the same for the same numbers; size and rate are those of any of the candidates."""
+    config = candidate.world_model.config
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -88,7 +88,7 @@ def protocol(
             "width_px": config.width_px,
             "camera": towns[0].source.camera.name,
             "start": "painter",
-            "dtype": made_with.dtype,
+            "dtype": dtype,
             "least_instance_px": LEAST_PX,
             "bootstrap_draws": DRAWS,
             "segmenter_sha256": judge_card.get("sha256"),
@@ -149,12 +149,12 @@ def write(folder: Path, report: Mapping[str, Any], picture: UInt8[ndarray, "h w 
 
 
 def quick_table(report: Mapping[str, Any]) -> Table:
-    """A column for each model and, where it is one of theirs, the painter's own value as the floor."""
+    """A column for each model; below the measures the bars, with what was reached."""
     table = Table(title=f"{len(report['protocol']['town_seeds'])} evaluation towns, {report['protocol']['frames']} frames each")
     table.add_column("measure")
     for model in report["models"]:
         table.add_column(model["name"], justify="right")
-    for title, path in COLUMNS:
+    for title, path in ROWS:
         table.add_row(title, *(_cell(model, path) for model in report["models"]))
     table.add_section()
     for name in report["models"][0]["acceptance"]:

@@ -59,7 +59,7 @@ class EvaluationTown:
         return geometry.invert(poses.matrix(0)) @ poses.matrix(frame_index)
 
     def kind(self, instance: int) -> str:
-        """"actor" or "facade"."""
+        """ "actor" or "facade"."""
         return "actor" if self.painter.instance_name(instance).startswith("actor:") else "facade"
 
 

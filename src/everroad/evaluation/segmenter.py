@@ -7,7 +7,6 @@ generation. Axis letters: ``b`` pictures, ``c`` classes, ``h w`` pixels.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,8 +93,8 @@ def save_segmenter(segmenter: Segmenter, path: Path, card: dict[str, Any]) -> No
     save_file(tensors, beside, {"format_version": str(FORMAT_VERSION), "kind": KIND, "config": config})
     card = {**card, "format_version": FORMAT_VERSION, "kind": KIND, "sha256": file_sha256(beside)}
     card_beside.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    os.replace(beside, path)
-    os.replace(card_beside, path.with_suffix(".json"))
+    beside.replace(path)
+    card_beside.replace(path.with_suffix(".json"))
 
 
 def _stored(tensor: Tensor) -> Tensor:
@@ -111,10 +110,10 @@ def load_segmenter(path: Path) -> tuple[Segmenter, dict[str, Any]]:
     tensors, metadata = read_safetensors(path)
     kind, version = metadata.get("kind"), metadata.get("format_version")
     if kind != KIND or version != str(FORMAT_VERSION):
-        raise ValueError(f"{path}: expected a segmenter of format_version {FORMAT_VERSION}, got {kind} of {version}; train it again")
+        raise ValueError(f"{path}: expected a segmenter of format {FORMAT_VERSION}, got {kind} of {version}; train it again")
     segmenter = Segmenter(config_from_json(SegmenterConfig, json.loads(metadata["config"])))
     if segmenter.config.classes != SEMANTIC_CLASSES:
-        raise ValueError(f"{path}: expected the painter's classes {SEMANTIC_CLASSES}, got {segmenter.config.classes}; train it again")
+        raise ValueError(f"{path}: expected the painter's classes, got {', '.join(segmenter.config.classes)}; train it again")
     load_weights(segmenter, tensors, str(path))
     card_path = path.with_suffix(".json")
     card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.is_file() else {}

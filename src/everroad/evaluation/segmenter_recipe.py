@@ -78,7 +78,8 @@ class SegmenterRecipe(Recipe):
         entropy = F.cross_entropy(logits, classes)
         overlap = dice(logits, classes)
         right = (logits.detach().argmax(1) == classes).float().mean()
-        return entropy + self.dice * (1 - overlap), {"cross_entropy": entropy.detach(), "dice": overlap.detach(), "right": right}
+        metrics = {"cross_entropy": entropy.detach(), "dice": overlap.detach(), "right": right}
+        return entropy + self.dice * (1 - overlap), metrics
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
         segmenter: Segmenter = module  # type: ignore[assignment]

@@ -81,8 +81,9 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not path.is_file():
         raise ValueError(f"{path}: expected a safetensors file, got nothing there; check the path")
     with path.open("rb") as file:
-        start = file.read(8)
-    if start[:1] == _PICKLE_STARTS[0] or start[:4] == _PICKLE_STARTS[1]:
+        start = file.read(9)
+    # A safetensors file has its header's length in 8 bytes, which may be anything, and then a brace.
+    if start[8:] != b"{" and start.startswith(_PICKLE_STARTS):
         raise ValueError(
             f"{path}: expected a safetensors file, got a pickle (torch.save), which may run code; convert it where you trust it"
         )

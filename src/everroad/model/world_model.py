@@ -7,6 +7,7 @@ previous latent to the new ego pose; ``denoise`` is one call of the network. Axi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,6 +19,7 @@ from everroad.model.alignment import flow_grid, warp
 from everroad.model.autoencoder import Autoencoder
 from everroad.model.config import ModelConfig
 from everroad.model.embedders import AnchorEmbedder, BoxEmbedder, LayoutEmbedder, MotionEmbedder, fourier
+from everroad.model.htft import HTFT
 from everroad.model.memory import MemoryRow
 from everroad.model.unet import UNet
 
@@ -147,10 +149,8 @@ class WorldModel(nn.Module):
 
     def project_features(self, features: tuple[Float[Tensor, "b v _ _ _"], ...]) -> tuple[Float[Tensor, "b v _ _ _"], ...]:
         """Keys and values of the features: what the projected memory stores (m = 2c)."""
-        return tuple(
-            block.project(f.flatten(0, 1)).unflatten(0, f.shape[:2])
-            for block, f in zip(self.unet.htft, features, strict=True)  # type: ignore[operator]
-        )
+        blocks = cast(list[HTFT], self.unet.htft)
+        return tuple(h.project(f.flatten(0, 1)).unflatten(0, f.shape[:2]) for h, f in zip(blocks, features, strict=True))
 
     def _embedding(self, noise: Float[Tensor, "b"], previous: Previous, context: Context) -> Float[Tensor, "bv e"]:
         views = len(context.embedding) // len(noise)

@@ -109,7 +109,7 @@ def _begin(graph: LaneGraph, fleet: Fleet, seed: int, row: int, lane: int) -> Fl
         return fleet
     route, choices = extend(graph, [lane], seed, int(fleet.track[row]), int(fleet.choices[row]), bool(fleet.straight_only[row]))
 
-    def put(values: ndarray, value: float | list[int]) -> ndarray:
+    def put(values: ndarray, value: int | float | list[int]) -> ndarray:
         out = values.copy()
         out[row] = value
         return out

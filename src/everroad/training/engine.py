@@ -82,9 +82,9 @@ def train(
     if dtype not in (torch.float32, torch.bfloat16):
         raise ValueError(f"dtype: expected torch.float32 or torch.bfloat16, got {dtype}")
     until = time.monotonic() + max_seconds if max_seconds is not None else float("inf")
-    run_dir.mkdir(parents=True, exist_ok=True)
     with _threads(threads), StopSignals() as stop:
-        state = create_state(recipe, torch.device(device))
+        state = create_state(recipe, torch.device(device))  # what is refused is refused before a folder is made
+        run_dir.mkdir(parents=True, exist_ok=True)
         newest = load_newest(run_dir)
         if newest:
             _check_same_recipe(recipe, newest, run_dir)
