@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from everroad import geometry
-from everroad.model.alignment import flow_grid, warp
+from everroad.model.alignment import WALL_SETBACK_M, flow_grids, warp
 from tests.model.conftest import make_conditions
 
 HEIGHT, WIDTH = 128, 224
@@ -16,6 +16,7 @@ HEIGHT, WIDTH = 128, 224
 
 def conditions_with(motion: np.ndarray, **changes: object):
     base = make_conditions(batch=1, height=HEIGHT, width=WIDTH)
+    base.map_image.zero_()
     return replace(base, previous_from_current=torch.from_numpy(motion).float()[None], **changes)
 
 
@@ -44,7 +45,7 @@ def expected_pixel(conditions, row: int, column: int, distance: float | None) ->
 
 def test_ground_moves_as_the_plane_does():
     conditions = conditions_with(motion())
-    grid, _ = flow_grid(conditions)
+    grid = flow_grids(conditions).near
     for row, column in [(100, 60), (90, 112), (115, 160)]:
         want = expected_pixel(conditions, row, column, None)
         assert np.abs(pixel_of(grid, row, column) - want).max() < 0.35  # the flow is interpolated from blocks of four pixels
@@ -52,17 +53,54 @@ def test_ground_moves_as_the_plane_does():
 
 def test_the_sky_turns_but_does_not_move():
     conditions = conditions_with(motion())
-    grid, _ = flow_grid(conditions)
+    grids = flow_grids(conditions)
     for row, column in [(10, 60), (30, 150)]:
         want = expected_pixel(conditions, row, column, 1e4)
-        assert np.abs(pixel_of(grid, row, column) - want).max() < 0.05
+        for grid in (grids.near, grids.far):
+            assert np.abs(pixel_of(grid, row, column) - want).max() < 0.05
+
+
+def test_the_far_view_does_not_move_the_ground():
+    conditions = conditions_with(motion(0.8, 0.0))
+    assert np.abs(pixel_of(flow_grids(conditions).far, 110, 60) - [60, 110]).max() < 0.05
+
+
+def test_a_wall_stands_behind_the_mapped_ground():
+    conditions = conditions_with(motion())
+    row_of_edge = 70  # the road is mapped from here down
+    conditions.map_image[:, :, 0, row_of_edge:] = 255
+    grid = flow_grids(conditions).near
+    intrinsics = conditions.intrinsics[0, 0].double().numpy()
+    edge_m = 1.5 * intrinsics[1, 1] / (row_of_edge - intrinsics[1, 2])
+    row, column = 40, 60  # above the edge
+    ray = np.linalg.inv(intrinsics) @ np.array([column, row, 1.0])
+    want = expected_pixel(conditions, row, column, (edge_m + WALL_SETBACK_M) * np.linalg.norm(ray))
+    assert np.abs(pixel_of(grid, row, column) - want).max() < 0.1
+    no_map = replace(conditions, present=replace(conditions.present, map=torch.zeros(1, dtype=torch.bool)))
+    assert np.abs(pixel_of(flow_grids(no_map).near, row, column) - expected_pixel(conditions, row, column, 1e4)).max() < 0.1
+
+
+def test_a_car_ahead_at_our_own_speed_stays_where_it_is():
+    conditions = conditions_with(motion(0.8, 0.0))
+    conditions.previous_from_current[0, 1, 3] = 0.0
+    conditions.depth_image[..., 60:80, 90:130] = 25  # about 10 m
+    corners = conditions.boxes.corners_m.clone()
+    corners[0, 0, 0] = corners[0, 0, 0] * 0.1 + torch.tensor([0.0, 0.0, 10.2])
+    velocity = torch.zeros_like(conditions.boxes.velocity_mps)
+    velocity[..., 2] = 0.8 * 12  # along the optical axis, as fast as the ego car
+    boxes = replace(conditions.boxes, corners_m=corners, velocity_mps=velocity)
+    grid = flow_grids(replace(conditions, boxes=boxes)).near
+    assert np.abs(pixel_of(grid, 70, 110) - [110, 70]).max() < 0.1
+    parked = replace(conditions, boxes=replace(boxes, velocity_mps=torch.zeros_like(velocity)))
+    assert np.abs(pixel_of(flow_grids(parked).near, 75, 125) - [125, 75]).max() > 0.5
 
 
 def test_boxes_move_at_their_own_depth():
     depth_image = torch.zeros(1, 1, 1, HEIGHT, WIDTH, dtype=torch.uint8)
     depth_image[..., 50:80, 80:140] = 51  # 1/depth = 51/255: 5 m along the optical axis
     conditions = conditions_with(motion(), depth_image=depth_image)
-    grid, _ = flow_grid(conditions)
+    conditions = replace(conditions, boxes=replace(conditions.boxes, velocity_mps=torch.zeros(1, 1, 3, 3)))
+    grid = flow_grids(conditions).near
     row, column = 66, 110
     ray = np.linalg.inv(conditions.intrinsics[0, 0].double().numpy()) @ np.array([column, row, 1.0])
     want = expected_pixel(conditions, row, column, 5.0 * np.linalg.norm(ray))
@@ -71,10 +109,11 @@ def test_boxes_move_at_their_own_depth():
 
 def test_standing_still_is_the_identity_and_all_is_seen():
     conditions = conditions_with(np.eye(4))
-    grid, seen = flow_grid(conditions)
+    grids = flow_grids(conditions)
     image = torch.rand(1, 3, HEIGHT, WIDTH)
-    torch.testing.assert_close(warp(image, grid), image, rtol=0, atol=2e-3)
-    assert bool(seen.all())
+    for grid in (grids.near, grids.far):
+        torch.testing.assert_close(warp(image, grid), image, rtol=0, atol=2e-3)
+    assert bool(grids.near_visible.all())
 
 
 def test_absent_motion_is_the_identity():
@@ -82,10 +121,10 @@ def test_absent_motion_is_the_identity():
     no = torch.zeros(1, dtype=torch.bool)
     conditions = replace(conditions, present=replace(conditions.present, ego_motion=no))
     image = torch.rand(1, 3, HEIGHT, WIDTH)
-    torch.testing.assert_close(warp(image, flow_grid(conditions)[0]), image, rtol=0, atol=1e-3)
+    torch.testing.assert_close(warp(image, flow_grids(conditions).near), image, rtol=0, atol=1e-3)
 
 
 def test_turning_brings_in_what_was_not_seen():
-    _, seen = flow_grid(conditions_with(motion(0.0, 0.2)))  # the car has turned left: the left edge is new
+    seen = flow_grids(conditions_with(motion(0.0, 0.2))).near_visible  # the car has turned left: the left edge is new
     assert not bool(seen[0, 0, 30, 2])
     assert bool(seen[0, 0, 30, WIDTH - 3])

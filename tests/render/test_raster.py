@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from everroad.render.mesh import Face, box, disc, make_mesh, pad, part_ranks, unit_normals_of
+from everroad.render.mesh import Face, box, disc, make_mesh, part_ranks, stack, unit_normals_of
 from everroad.render.raster import Polygons, depth_of, paint_colour, paint_index, prepare
 from everroad.render.view import make_lens
 from tests.render.scenes import front
@@ -12,7 +12,7 @@ from tests.render.scenes import front
 def polygons(*corners: list[tuple[float, float, float]], rank: list[int] | None = None) -> Polygons:
     n = len(corners)
     return Polygons(
-        points_m=np.array([pad(c) for c in corners], dtype=float),
+        points_m=stack(corners),
         colour=np.array([[200.0, 10 * i, 0] for i in range(n)]),
         two_sided=np.ones(n, bool),
         rank=np.array(rank if rank is not None else range(n)),
@@ -25,6 +25,14 @@ def polygons(*corners: list[tuple[float, float, float]], rank: list[int] | None 
 
 def square(z: float, half: float) -> list[tuple[float, float, float]]:
     return [(-half, -half, z), (-half, half, z), (half, half, z), (half, -half, z)]
+
+
+def test_rings_are_padded_with_their_last_corner() -> None:
+    triangle, quad = square(1.0, 1.0)[:3], square(2.0, 1.0)
+    both = stack([triangle, quad])
+    assert both.shape == (2, 8, 3)
+    np.testing.assert_array_equal(both[0], triangle + [triangle[-1]] * 5)
+    np.testing.assert_array_equal(both[1], quad + [quad[-1]] * 4)
 
 
 LENS = make_lens(front(101, 101, 100.0), 2)
@@ -85,9 +93,9 @@ def test_normals_point_out_of_boxes_and_discs() -> None:
     np.testing.assert_allclose(np.linalg.norm(mesh.normal, axis=1), 1)
     for side in (1.0, -1.0):
         face = disc((0, 0, 0), 1.0, side, (0, 0, 0))
-        np.testing.assert_allclose(unit_normals_of(np.array([pad(face.points_m)]))[0], [0, side, 0], atol=1e-12)
+        np.testing.assert_allclose(unit_normals_of(stack([face.points_m]))[0], [0, side, 0], atol=1e-12)
     triangle = Face(((0.0, 0, 0), (1, 0, 0), (0, 1, 0)), (0, 0, 0))
-    np.testing.assert_allclose(unit_normals_of(np.array([pad(triangle.points_m)]))[0], [0, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(unit_normals_of(stack([triangle.points_m]))[0], [0, 0, 1], atol=1e-12)
 
 
 @pytest.mark.parametrize(("eye", "last"), [((9.0, 0, 0), 1), ((-9.0, 0, 0), 0), ((0.0, 0, 9), 2)])

@@ -58,8 +58,10 @@ def test_poles_and_trunks_keep_off_the_road(made) -> None:
     assert len(made.lamps) >= 4
     for pole in made.lamps:
         assert made.areas.road.distance(Point(pole.point_m)) > 0.35
+    built = shapely.union_all([Polygon(b.lot.corners_m) for b in made.buildings])
     for plant in made.plants:
         assert made.areas.road.distance(Point(plant.point_m)) > 0.7
+        assert not built.contains(Point(plant.point_m))
 
 
 def test_lamps_lean_over_the_road(made) -> None:

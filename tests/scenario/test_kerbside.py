@@ -19,7 +19,7 @@ def test_parked_vehicles_stand_on_the_road_and_apart(seed):
         rotation = geometry.rotation_from_quaternion(geometry.quaternion_from_yaw(np.array([yaw])))[0]
         world_from_box = geometry.transform(rotation, np.array([*xy, 0.0]))
         boxes.append(shapely.Polygon(geometry.footprint(np.array(look.size_lwh_m), world_from_box)))
-    ground = shapely.union_all([shapely.Polygon(a.exterior_m[:, :2]).buffer(0.05) for a in town(seed).map.drivable_areas])
+    ground = shapely.union_all([shapely.Polygon(a.exterior_m[:, :2]).buffer(0.12) for a in town(seed).map.drivable_areas])
     shapely.prepare(ground)
     vehicles = [b for b, look in zip(boxes, things.looks, strict=True) if look.category.startswith("vehicle")]
     assert all(ground.contains(b) for b in vehicles)

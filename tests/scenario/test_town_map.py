@@ -20,6 +20,7 @@ def test_the_drivable_area_is_one_piece_and_holds_every_lane(seed):
     scenario = town(seed)
     ground = drivable(scenario)
     assert ground.geom_type == "Polygon"
+    ground = ground.buffer(0.05)  # lines are simplified to 4 cm
     shapely.prepare(ground)
     for lane in scenario.map.lanes:
         strip = shapely.LineString(lane.centerline_m[:, :2]).buffer(1.0, cap_style="flat")

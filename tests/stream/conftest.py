@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, BoxList, Conditions, Presence
+from everroad.model.alignment import FlowGrids
 from everroad.model.config import AutoencoderConfig, HTFTConfig, ModelConfig, UNetConfig
 from everroad.model.memory import MemoryRow
 from everroad.model.world_model import Context, Previous, WorldModel
@@ -53,14 +54,13 @@ class FakeWorldModel(WorldModel):
             there = torch.ones(b, dtype=torch.bool) if anchor_present is None else anchor_present
             layout = layout + self.first(anchor.flatten(0, 1)) * there.repeat_interleave(views).view(-1, 1, 1, 1)
         n = len(layout)
-        size = (n, 1, *layout.shape[-2:])
+        still = torch.zeros(n, 1, 1, 2)
         return Context(
             layout=layout,
             tokens=torch.zeros(n, 1, 1),
             token_mask=torch.ones(n, 1, dtype=torch.bool),
             embedding=conditions.previous_from_current[:, 0, 3:].repeat_interleave(views, 0),
-            grid=torch.zeros(n, 1, 1, 2),
-            visible=torch.zeros(size),
+            grids=FlowGrids(still, still, torch.ones(n, 1, 1, 1, dtype=torch.bool)),
         )
 
     def align(
@@ -77,7 +77,7 @@ class FakeWorldModel(WorldModel):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         lead = noisy.shape[:2]
         scale = (1 + sigma.square()).rsqrt().view(-1, 1, 1, 1, 1)
-        given = previous.warped + previous.sigma.view(-1, 1, 1, 1, 1)
+        given = previous.near + previous.sigma.view(-1, 1, 1, 1, 1)
         h = self.input(torch.cat([noisy * scale, given], 2).flatten(0, 1)) + context.layout
         h = torch.tanh(h + context.embedding[:, :, None, None])
         features = (h.unflatten(0, lead),)

@@ -43,8 +43,8 @@ class PaintedSet:
     """
 
     seed: int = 0
-    towns: int = 160
-    frames: int = 24
+    towns: int = 120
+    frames: int = 20
     height_px: int = 128
     width_px: int = 224
     town_seconds: float = 20.0
@@ -156,7 +156,7 @@ def _settle() -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    os.nice(NICENESS)
+    os.nice(max(NICENESS - os.nice(0), 0))
 
 
 def _write(config: PaintedSet, town_index: int, path: Path) -> int:

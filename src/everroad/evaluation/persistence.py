@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Int32, UInt8
+from jaxtyping import Float, Int, Int32
 from numpy import ndarray
 
-from everroad.evaluation.colour import delta_e, lab
+from everroad.evaluation.colour import delta_e
 from everroad.evaluation.measure import INVALID, Measure, pooled
 
 LEAST_PX = 30
@@ -58,10 +58,9 @@ def instance_masks(instance: Int32[ndarray, "h w"]) -> Masks:
     return Masks(ids[kept].astype(np.int64), counts[kept], row_of_place[place.reshape(instance.shape)])
 
 
-def mean_colours(picture: UInt8[ndarray, "h w 3"], masks: Masks) -> Float[ndarray, "i 3"]:
-    """Mean L*a*b* of a picture inside each mask."""
-    rows, colours = masks.row.ravel(), lab(picture).reshape(-1, 3)
-    sums = [np.bincount(rows, weights=colours[:, i], minlength=len(masks.ids) + 1) for i in range(3)]
+def mean_colours(colours: Float[ndarray, "h w 3"], masks: Masks) -> Float[ndarray, "i 3"]:
+    """Mean of a picture's L*a*b* inside each mask."""
+    sums = [np.bincount(masks.row.ravel(), colours[..., i].ravel(), len(masks.ids) + 1) for i in range(3)]
     return np.stack(sums, 1)[1:] / masks.pixels[:, None]
 
 
@@ -90,7 +89,7 @@ def persistence(model: Sequence[Sighting], painter: Sequence[Sighting], towns: i
         return {"instances": count} | dict.fromkeys(("change", "painter's change", "beyond the painter's", "variety"), INVALID)
     town = np.array([s.town for s in model])
     ours, theirs = np.stack([s.late - s.early for s in model]), np.stack([s.late - s.early for s in painter])
-    still, one = np.zeros(3), np.ones(len(town))
+    still, one = np.zeros_like(theirs), np.ones(len(town))
     changes = {"change": (ours, still), "painter's change": (theirs, still), "beyond the painter's": (ours, theirs)}
     found = {"instances": count}
     for name, (change, other) in changes.items():

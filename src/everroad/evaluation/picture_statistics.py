@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from everroad.evaluation.colour import delta_e, lab, luma
+from everroad.evaluation.colour import delta_e, luma
 from everroad.evaluation.measure import INVALID, Measure, pooled
 
 FRAMES = (1, 40, 120, 240)
@@ -30,11 +30,11 @@ class Statistics:
     gradient_energy: Float[ndarray, "*n"]
 
 
-def picture_statistics(picture: UInt8[ndarray, "h w 3"]) -> Statistics:
-    """The statistics of one picture."""
+def picture_statistics(picture: UInt8[ndarray, "h w 3"], colours: Float[ndarray, "h w 3"]) -> Statistics:
+    """The statistics of one picture; ``colours`` is its L*a*b*."""
     y = luma(picture).astype(np.float64)
     energy = np.square(np.diff(y, axis=0)).mean() + np.square(np.diff(y, axis=1)).mean()
-    return Statistics(lab(picture).reshape(-1, 3).mean(0, dtype=np.float64), np.asarray(y.var()), np.asarray(energy))
+    return Statistics(colours.reshape(-1, 3).mean(0, dtype=np.float64), np.asarray(y.var()), np.asarray(energy))
 
 
 def statistics_at(model: Statistics, painter: Statistics, frame: int) -> dict[str, Measure]:

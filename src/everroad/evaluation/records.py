@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
+from everroad.evaluation.colour import lab
 from everroad.evaluation.layout_agreement import overlaps
 from everroad.evaluation.persistence import KINDS, Sighting, mean_colours, sightings
 from everroad.evaluation.picture_statistics import Statistics, picture_statistics
@@ -26,7 +27,9 @@ class Record:
 
 def make_record(picture: UInt8[ndarray, "h w 3"], labels: UInt8[ndarray, "h w"], reference: Reference) -> Record:
     """The numbers of one picture, which the segmenter labelled."""
-    return Record(overlaps(labels, reference.semantic), picture_statistics(picture), mean_colours(picture, reference.masks))
+    colours = lab(picture)
+    statistics, of_instances = picture_statistics(picture, colours), mean_colours(colours, reference.masks)
+    return Record(overlaps(labels, reference.semantic), statistics, of_instances)
 
 
 Records = Sequence[Sequence[Record]]  # by frame (frame 0 is the start image), then by town

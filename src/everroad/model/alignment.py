@@ -1,11 +1,14 @@
-"""Where in the previous frame each pixel of this one was, if the world stood still: ground plane, boxes, and infinity.
+"""Where in the previous frame each pixel of this one was: the previous frame, motion-compensated, leaves less to learn.
 
-The motion-compensated previous frame leaves less to learn than the previous frame alone. It uses nothing that the conditions do
-not hold: camera, ego motion, the ground plane z = 0 of the ego frame and the depth picture of the boxes. What stands beside the
-road has no depth here and is treated as infinitely far (rotation only); the network mends the rest.
+Two views of the previous frame are made. The *far* one compensates rotation alone (right for the sky and what is far away). The
+*near* one moves each pixel by a depth that the conditions let one guess: the ground plane z = 0 of the ego frame, the depth
+picture of the boxes (each moving at its own velocity), and an upright wall where the mapped ground ends. Nothing else is used;
+where the guess is wrong the network has the far view and mends the rest.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,11 +16,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from everroad.conditions.rays import camera_rays
-from everroad.conditions.types import Conditions
+from everroad.conditions.types import MAP_LAYERS, Conditions
 
-FARTHEST_GROUND_M = 60.0
-FARTHEST_M = 1.0e4
-COARSE_PX = 4  # the flow is computed on blocks of this size and interpolated: it is smooth but for the edges of boxes
+FARTHEST_M = 60.0  # beyond this, parallax in one frame is below a pixel
+INFINITELY_FAR_M = 1.0e4
+WALL_SETBACK_M = 4.0  # what stands beside the road stands a little behind its edge
+COARSE_PX = 4  # the flow is computed on blocks of this size and interpolated: it is smooth but for the edges of objects
+GROUND_LAYERS = tuple(MAP_LAYERS.index(name) for name in ("drivable_area", "walkway", "ped_crossing"))
+
+
+@dataclass(frozen=True)
+class FlowGrids:
+    """Sampling grids into the previous frame (``grid_sample``'s -1 .. 1, align_corners=False) and what the near one shows."""
+
+    far: Float[Tensor, "bv h w 2"]
+    near: Float[Tensor, "bv h w 2"]
+    near_visible: Bool[Tensor, "bv 1 h w"]
 
 
 def coarse_intrinsics(intrinsics: Float[Tensor, "b v 3 3"], block_px: int) -> Float[Tensor, "b v 3 3"]:
@@ -28,39 +42,93 @@ def coarse_intrinsics(intrinsics: Float[Tensor, "b v 3 3"], block_px: int) -> Fl
     return intrinsics * scale + shift
 
 
-def proxy_distance(conditions: Conditions, rays: Float[Tensor, "b v 3 r s"]) -> Float[Tensor, "b v 1 r s"]:
-    """The assumed distance in metres along each unit ray: the nearer of ground and box, or very far."""
-    camera_height = conditions.ego_from_camera[..., 2, 3][..., None, None, None]
-    ground = camera_height / (-rays[:, :, 2:]).clamp(min=1e-6)
-    distance = torch.where((rays[:, :, 2:] < 0) & (ground < FARTHEST_GROUND_M), ground, FARTHEST_M)
-    inverse_depth = F.max_pool2d(conditions.depth_image.flatten(0, 1).float(), COARSE_PX).unflatten(0, rays.shape[:2]) / 255
-    forward = conditions.ego_from_camera[..., :3, 2][..., None, None]  # camera z axis in the ego frame
-    cosine = (rays * forward).sum(2, keepdim=True).clamp(min=1e-3)
-    box = 1.0 / inverse_depth.clamp(min=1e-6) / cosine
-    return torch.where(inverse_depth > 0, torch.minimum(distance, box), distance)
-
-
-def flow_grid(conditions: Conditions) -> tuple[Float[Tensor, "bv h w 2"], Bool[Tensor, "bv 1 h w"]]:
-    """Sampling grid into the previous frame (``grid_sample``'s -1 .. 1, align_corners=False) and which pixels it shows.
-
-    Identity for samples whose ego motion or camera is absent. In fp32 whatever autocast says: bf16 would move pixels.
-    """
+def flow_grids(conditions: Conditions) -> FlowGrids:
+    """The grids of one frame; identity for samples whose ego motion or camera is absent. In fp32 whatever autocast says: bf16
+    would move pixels."""
     with torch.autocast(conditions.intrinsics.device.type, enabled=False):
-        return _flow_grid(conditions)
+        rows, columns = conditions.height_px // COARSE_PX, conditions.width_px // COARSE_PX
+        rays = camera_rays(
+            coarse_intrinsics(conditions.intrinsics, COARSE_PX), conditions.ego_from_camera, rows, columns
+        )
+        distance, box_depth = near_distance(conditions, rays)
+        near_points = _along(conditions, rays, distance)
+        near_points = near_points - box_travel(conditions, near_points, box_depth > 0)
+        near, visible = _grid(conditions, near_points, rows, columns)
+        far, _ = _grid(conditions, _along(conditions, rays, torch.full_like(distance, INFINITELY_FAR_M)), rows, columns)
+        return FlowGrids(far, near, visible)
 
 
-def _flow_grid(conditions: Conditions) -> tuple[Float[Tensor, "bv h w 2"], Bool[Tensor, "bv 1 h w"]]:
-    rows, columns = conditions.height_px // COARSE_PX, conditions.width_px // COARSE_PX
-    intrinsics = coarse_intrinsics(conditions.intrinsics, COARSE_PX)
-    rays = camera_rays(intrinsics, conditions.ego_from_camera, rows, columns)
-    origin = conditions.ego_from_camera[..., :3, 3][..., None, None]
-    now = (origin + rays * proxy_distance(conditions, rays)).flatten(3)  # b v 3 rs, ego frame of this frame
+def near_distance(
+    conditions: Conditions, rays: Float[Tensor, "b v 3 r s"]
+) -> tuple[Float[Tensor, "b v 1 r s"], Float[Tensor, "b v 1 r s"]]:
+    """The guessed distance in metres along each unit ray (the nearest of ground, wall and box), and the boxes' inverse depth."""
+    cosine = (rays * _forward(conditions)).sum(2, keepdim=True).clamp(min=1e-3)
+    ground = _ground_distance(conditions, rays)
+    distance = torch.minimum(ground, _wall_depth(conditions)[:, :, None, None] / cosine)
+    inverse_depth = F.max_pool2d(conditions.depth_image.flatten(0, 1).float(), COARSE_PX).unflatten(0, rays.shape[:2]) / 255
+    distance = torch.where(inverse_depth > 0, 1.0 / inverse_depth.clamp(min=1e-6) / cosine, distance)
+    return torch.where(distance < FARTHEST_M, distance, INFINITELY_FAR_M), inverse_depth
+
+
+def _wall_depth(conditions: Conditions) -> Float[Tensor, "b v s"]:
+    """Depth in metres, by block of columns, of an upright wall behind the farthest mapped ground; infinitely far without a map."""
+    height = conditions.height_px
+    ground = conditions.map_image[:, :, list(GROUND_LAYERS)].amax(2) > 127  # b v h w
+    columns = ground.unflatten(-1, (-1, COARSE_PX)).any(-1)  # b v h s
+    top = columns.float().argmax(2)  # the first row with ground in it
+    scale = torch.tensor([1 / COARSE_PX, 1.0, 1.0], device=top.device).view(3, 1)
+    shift = torch.zeros(3, 3, device=top.device)
+    shift[0, 2] = 0.5 / COARSE_PX - 0.5
+    intrinsics = conditions.intrinsics * scale + shift
+    rays = camera_rays(intrinsics, conditions.ego_from_camera, height, columns.shape[-1])
+    depth = _ground_distance(conditions, rays) * (rays * _forward(conditions)).sum(2, keepdim=True)  # b v 1 h s
+    at_top = depth[:, :, 0].gather(2, top[:, :, None])[:, :, 0]
+    known = columns.any(2) & conditions.present.map[:, None, None]
+    return torch.where(known, at_top + WALL_SETBACK_M, INFINITELY_FAR_M)
+
+
+def _ground_distance(conditions: Conditions, rays: Float[Tensor, "b v 3 r s"]) -> Float[Tensor, "b v 1 r s"]:
+    """Metres along each unit ray to the plane z = 0; infinitely far above the horizon."""
+    camera_height = conditions.ego_from_camera[..., 2, 3][..., None, None, None]
+    distance = camera_height / (-rays[:, :, 2:]).clamp(min=1e-6)
+    return torch.where(rays[:, :, 2:] < 0, distance, INFINITELY_FAR_M)
+
+
+def box_travel(
+    conditions: Conditions, points: Float[Tensor, "b v 3 n"], on_box: Bool[Tensor, "b v 1 r s"]
+) -> Float[Tensor, "b v 3 n"]:
+    """How far (metres, ego axes) the object at each point has moved since the last frame: the nearest box's velocity times the
+    time; zero off the boxes."""
+    rotation, translation = conditions.ego_from_camera[..., :3, :3], conditions.ego_from_camera[..., :3, 3:]
+    centres = rotation @ conditions.boxes.corners_m.mean(-2).transpose(-1, -2) + translation  # b v 3 k
+    velocity = rotation @ conditions.boxes.velocity_mps.transpose(-1, -2)
+    gap = torch.cdist(points.transpose(-1, -2), centres.transpose(-1, -2))  # b v n k
+    gap = torch.where(conditions.boxes.mask[:, :, None], gap, torch.inf)
+    nearest = gap.argmin(-1)[:, :, None].expand_as(points)
+    travel = velocity.gather(3, nearest) * conditions.seconds_since_previous.view(-1, 1, 1, 1)
+    counts = on_box.flatten(3) & conditions.boxes.mask.any(-1)[..., None, None] & conditions.present.boxes.view(-1, 1, 1, 1)
+    return torch.where(counts, travel, 0.0)
+
+
+def _forward(conditions: Conditions) -> Float[Tensor, "b v 3 1 1"]:
+    """The camera's z axis in the ego frame."""
+    return conditions.ego_from_camera[..., :3, 2][..., None, None]
+
+
+def _along(conditions: Conditions, rays: Tensor, distance: Tensor) -> Float[Tensor, "b v 3 n"]:
+    """Points in this frame's ego frame."""
+    return (conditions.ego_from_camera[..., :3, 3][..., None, None] + rays * distance).flatten(3)
+
+
+def _grid(
+    conditions: Conditions, now: Float[Tensor, "b v 3 n"], rows: int, columns: int
+) -> tuple[Float[Tensor, "bv h w 2"], Bool[Tensor, "bv 1 h w"]]:
+    """Where points of this ego frame lay in the previous picture, interpolated to every pixel."""
     motion = conditions.previous_from_current[:, None].float()
     before = motion[..., :3, :3] @ now + motion[..., :3, 3:]
     rotation, translation = conditions.ego_from_camera[..., :3, :3], conditions.ego_from_camera[..., :3, 3:]
     camera = rotation.transpose(-1, -2) @ (before - translation)
-    depth = camera[..., 2:, :]
-    pixels = (intrinsics @ (camera / depth.clamp(min=0.1)))[..., :2, :]
+    pixels = (coarse_intrinsics(conditions.intrinsics, COARSE_PX) @ (camera / camera[..., 2:, :].clamp(min=0.1)))[..., :2, :]
     size = torch.tensor([columns, rows], device=pixels.device, dtype=pixels.dtype).view(2, 1)
     moved = ((pixels + 0.5) / size * 2 - 1).reshape(-1, 2, rows, columns)
     known = (conditions.present.ego_motion & conditions.present.camera).repeat_interleave(conditions.intrinsics.shape[1])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from everroad.conditions.types import Conditions
 from everroad.diffusion.preconditioning import per_sample, precondition
-from everroad.model.alignment import flow_grid, warp
+from everroad.model.alignment import FlowGrids, flow_grids, warp
 from everroad.model.autoencoder import Autoencoder
 from everroad.model.config import ModelConfig
 from everroad.model.embedders import AnchorEmbedder, BoxEmbedder, LayoutEmbedder, MotionEmbedder, fourier
@@ -32,16 +32,16 @@ class Context:
     tokens: Float[Tensor, "bv l d"]
     token_mask: Bool[Tensor, "bv l"]
     embedding: Float[Tensor, "bv e"]
-    grid: Float[Tensor, "bv h w 2"]
-    visible: Float[Tensor, "bv 1 y x"]
+    grids: FlowGrids
 
 
 @dataclass(frozen=True)
 class Previous:
-    """The last finished frame: its latent as it was, and as seen from the new ego pose; ``sigma`` is the noise it carries."""
+    """The last finished frame as seen from the new ego pose, if all were far and with guessed depths (``model.alignment``);
+    ``sigma`` is the noise it carries."""
 
-    latent: Float[Tensor, "b v z y x"]
-    warped: Float[Tensor, "b v z y x"]
+    far: Float[Tensor, "b v z y x"]
+    near: Float[Tensor, "b v z y x"]
     sigma: Float[Tensor, "b"]
     present: Bool[Tensor, "b"]
 
@@ -92,16 +92,15 @@ class WorldModel(nn.Module):
             anchor_present = torch.ones(b, dtype=torch.bool, device=device)
         box_tokens, box_mask = self.boxes(conditions.boxes, conditions.present.boxes)
         anchor_token = self.anchor(anchor.flatten(0, 1), anchor_present)
-        grid, seen = flow_grid(conditions)
-        visible = nn.functional.avg_pool2d(seen.float(), self.config.autoencoder.patch_px)
+        grids = flow_grids(conditions)
+        visible = nn.functional.avg_pool2d(grids.near_visible.float(), self.config.autoencoder.patch_px)
         features = torch.cat([self.layout(conditions), visible], 1)
         return Context(
             layout=self.input_layout(features),
             tokens=torch.cat([anchor_token, box_tokens.to(anchor_token.dtype)], 1),
             token_mask=torch.cat([box_mask.new_ones(len(box_mask), 1), box_mask], 1),
             embedding=self.motion(conditions).repeat_interleave(views, 0),
-            grid=grid,
-            visible=visible,
+            grids=grids,
         )
 
     def align(
@@ -111,19 +110,23 @@ class WorldModel(nn.Module):
         context: Context,
         present: Tensor | None = None,
     ) -> Previous:
-        """The previous latent beside its motion-compensated self. ``present`` (b,) drops single ones; absent is zeros."""
+        """The previous latent, motion-compensated in two ways. ``present`` (b,) drops single ones; absent is zeros."""
         b = len(previous_sigma)
         if previous is None:
-            zeros = self._zeros(b, len(context.grid) // b, context.grid.device)
+            zeros = self._zeros(b, len(context.embedding) // b, context.embedding.device)
             return Previous(
                 zeros, zeros, torch.zeros_like(previous_sigma), torch.zeros(b, dtype=torch.bool, device=zeros.device)
             )
         if present is None:
             present = torch.ones(b, dtype=torch.bool, device=previous.device)
         code = self.autoencoder.code
-        warped = code.encode(warp(code.decode(previous.flatten(0, 1)), context.grid)).unflatten(0, previous.shape[:2])
+        picture = code.decode(previous.flatten(0, 1))
         keep = per_sample(present.to(previous.dtype), previous)
-        return Previous(previous * keep, warped * keep, previous_sigma, present)
+        far, near = (
+            code.encode(warp(picture, grid)).unflatten(0, previous.shape[:2]) * keep
+            for grid in (context.grids.far, context.grids.near)
+        )
+        return Previous(far, near, previous_sigma, present)
 
     def denoise(
         self,
@@ -136,7 +139,7 @@ class WorldModel(nn.Module):
         """The denoised latent at noise level ``sigma`` (EDM, Karras et al. 2022, eq. 7) and the raw skip features."""
         b, views = noisy.shape[:2]
         c = precondition(sigma)
-        given = torch.cat([previous.latent, previous.warped], 2).flatten(0, 1)
+        given = torch.cat([previous.far, previous.near], 2).flatten(0, 1)
         given = given * per_sample((1 + previous.sigma.square()).rsqrt().repeat_interleave(views), given)
         inner = torch.cat([(noisy * per_sample(c.inp, noisy)).flatten(0, 1), given], 1)
         embedding = self._embedding(c.noise, previous, context)

@@ -17,6 +17,7 @@ from everroad.render.plants import Plant, make_bush, make_tree
 _LAMP_SPACING_M = 27.0
 _LAMP_OFFSET_M = 0.7
 _TREE_OFFSET_M = 1.5
+_STREET_TREES = {"block": 0.35, "house": 0.45, "shed": 0.2, "garden": 0.7}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,43 +48,61 @@ def make_lamps(areas: roads.RoadAreas, seed: int) -> list[Pole]:
     return poles
 
 
-def make_street_trees(areas: roads.RoadAreas, seed: int) -> list[Plant]:
-    """Trees in the pavement, dense in some districts and absent in others."""
-    plants: list[Plant] = []
+@dataclass(frozen=True, eq=False)
+class _Spot:
+    """A place for a plant of a size (0: a bush), this far from the road or nowhere."""
+
+    point_m: Float[ndarray, "2"]
+    scale: float
+    clear_m: float
+
+
+def make_plants(placed: list[Lot], areas: roads.RoadAreas, seed: int) -> list[Plant]:
+    """Trees in the pavement, on gardens and beside houses, and bushes in front of houses; none on the road or in a building."""
+    spots = _street_spots(areas, seed) + [spot for lot in placed for spot in _lot_spots(lot)]
+    if not spots:
+        return []
+    points = np.stack([spot.point_m for spot in spots])
+    at = np.asarray(shapely.points(points), dtype=object)
+    clear = np.array([spot.clear_m for spot in spots])
+    free = shapely.distance(areas.road, at) > clear
+    built = [roads.quick_polygon(lot.corners_m) for lot in placed if lot.kind != "garden"]
+    free[shapely.STRtree(built).query(at, predicate="within")[0]] = False
+    return [
+        make_tree(spot.point_m, seed, spot.scale) if spot.scale else make_bush(spot.point_m, seed)
+        for spot, stands in zip(spots, free.tolist(), strict=True)
+        if stands
+    ]
+
+
+def _street_spots(areas: roads.RoadAreas, seed: int) -> list[_Spot]:
+    """Along the kerb, dense in some districts and rare in others."""
+    spots: list[_Spot] = []
     for ring in roads.rings_of(areas.road.buffer(_TREE_OFFSET_M, quad_segs=2)):
         walk = roads.Walk(ring)
         at_m = 4.0
         while at_m < walk.length_m - 4.0:
             point = walk.at(at_m)
             key = hashing.mix(seed, hashing.point_key(point), 62)
-            kind = district_kind(point, seed)
-            if hashing.unit(key, 1) < {"block": 0.35, "house": 0.45, "shed": 0.2, "garden": 0.7}[kind] and _stands_free(
-                point, areas, 0.9
-            ):
-                plants.append(make_tree(point, seed, 0.72))
+            if hashing.unit(key, 1) < _STREET_TREES[district_kind(point, seed)]:
+                spots.append(_Spot(point, 0.72, 0.9))
             at_m += hashing.between(9.0, 14.0, key, 2)
-    return plants
+    return spots
 
 
-def make_garden_plants(lots: list[Lot], areas: roads.RoadAreas, seed: int) -> list[Plant]:
-    """Trees and bushes on gardens and in front of houses."""
-    plants: list[Plant] = []
-    for lot in lots:
-        c = lot.corners_m
-        outward = (c[3] - c[0]) / np.linalg.norm(c[3] - c[0])
-        if lot.kind == "garden":
-            shares = [
-                (hashing.between(0.15, 0.85, lot.seed, i, 1), hashing.between(0.1, 0.9, lot.seed, i, 2)) for i in range(3)
-            ]
-            spots = [c[0] + u * (c[1] - c[0]) + v * (c[3] - c[0]) for u, v in shares]
-            plants += [make_tree(spot, seed) for spot in spots if _stands_free(spot, areas, 1.5)]
-        elif lot.kind == "house":
-            spots = [c[0] + hashing.between(-0.1, 1.1, lot.seed, i, 3) * (c[1] - c[0]) - 1.6 * outward for i in range(2)]
-            plants += [make_bush(spot, seed) for spot in spots if _stands_free(spot, areas, 0.8)]
-            if hashing.unit(lot.seed, 71) < 0.5:
-                spot = c[1] + 2.0 * (c[1] - c[0]) / np.linalg.norm(c[1] - c[0]) - 0.5 * outward
-                plants += [make_tree(spot, seed, 0.8)] if _stands_free(spot, areas, 1.5) else []
-    return plants
+def _lot_spots(lot: Lot) -> list[_Spot]:
+    front_left, front_right, _, back_left = lot.corners_m
+    along, inward = front_right - front_left, back_left - front_left
+    if lot.kind == "garden":
+        shares = [(hashing.between(0.15, 0.85, lot.seed, i, 1), hashing.between(0.1, 0.9, lot.seed, i, 2)) for i in range(3)]
+        return [_Spot(front_left + u * along + v * inward, 1.0, 1.5) for u, v in shares]
+    if lot.kind != "house":
+        return []
+    back = inward / np.hypot(*inward)
+    spots = [_Spot(front_left + hashing.between(-0.1, 1.1, lot.seed, i, 3) * along - 1.6 * back, 0.0, 0.8) for i in range(2)]
+    if hashing.unit(lot.seed, 71) < 0.5:
+        spots.append(_Spot(front_right + 2.0 * along / np.hypot(*along) - 0.5 * back, 0.8, 1.5))
+    return spots
 
 
 def _stands_free(point_m: np.ndarray, areas: roads.RoadAreas, metres: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt64
 from numpy import ndarray
 
 _MASK = (1 << 64) - 1
@@ -47,6 +47,15 @@ def point_key(point_m: Float[ndarray, "2"]) -> int:
 def generator(*keys: int) -> np.random.Generator:
     """A generator whose whole stream is a function of the keys."""
     return np.random.Generator(np.random.PCG64(mix(*keys)))
+
+
+def spread(seeds: UInt64[ndarray, "n"], count: int) -> Float[ndarray, "n count"]:
+    """``count`` numbers in [0, 1) for every seed."""
+    with np.errstate(over="ignore"):
+        state = seeds.astype(np.uint64)[:, None] ^ (np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (state >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
 
 def lattice(seed: int, columns: Int[ndarray, "w"], rows: Int[ndarray, "h"]) -> Float[ndarray, "h w"]:

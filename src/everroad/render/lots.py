@@ -78,7 +78,7 @@ class _Taken:
     def place(self, polygon: Polygon) -> bool:
         """Takes the ground when it is free."""
         cells = self._near(polygon)
-        if any(polygon.intersects(other) for cell in cells for other in self._cells[cell]):
+        if any(shapely.intersects([other for cell in cells for other in self._cells[cell]], polygon)):
             return False
         for cell in cells:
             self._cells[cell].append(polygon)
@@ -133,5 +133,5 @@ def _lot(walk: roads.Walk, at_m: float, frontage: float, kind: str, key: int) ->
 
 def _free(lot: Lot, areas: roads.RoadAreas, taken: _Taken) -> bool:
     # Row houses share a wall, which is no overlap.
-    shrunk = Polygon(lot.centre_m + (lot.corners_m - lot.centre_m) * 0.99)
-    return not areas.paved.intersects(Polygon(lot.corners_m)) and taken.place(shrunk)
+    shrunk = roads.quick_polygon(lot.centre_m + (lot.corners_m - lot.centre_m) * 0.99)
+    return not shapely.intersects(areas.paved, roads.quick_polygon(lot.corners_m)) and taken.place(shrunk)

@@ -48,15 +48,21 @@ class Face:
     fine: bool = False
 
 
-def pad(points: Sequence[Point]) -> list[Point]:
-    """The corners, the last repeated up to ``CORNERS``."""
-    return list(points) + [points[-1]] * (CORNERS - len(points))
+def stack(rings: Sequence[Sequence[Point]]) -> Float[ndarray, "n 8 3"]:
+    """Rings of three to eight corners as one array, each padded."""
+    counts = np.array([len(ring) for ring in rings])
+    out = np.empty((len(rings), CORNERS, 3))
+    for count in np.unique(counts).tolist():
+        same = np.flatnonzero(counts == count)
+        out[same, :count] = np.array([rings[i] for i in same.tolist()], dtype=np.float64)
+        out[same, count:] = out[same, count - 1 : count]
+    return out
 
 
 def make_mesh(parts: Sequence[Sequence[Face]]) -> Mesh:
     """A mesh of convex parts."""
     faces = [face for part in parts for face in part]
-    points = np.array([pad(face.points_m) for face in faces], dtype=np.float64)
+    points = stack([face.points_m for face in faces])
     part = np.concatenate([np.full(len(p), i) for i, p in enumerate(parts)]).astype(np.int64)
     bounds = [points[part == i].reshape(-1, 3) for i in range(len(parts))]
     return Mesh(

@@ -61,8 +61,8 @@ class _Builder:
         self.textures: list[int] = []
         self.ranges: list[tuple[int, int, int, int]] = []
         self.balls: list[np.ndarray] = []
-        self.leaves: list[np.ndarray] = []
-        self.outlines: list[np.ndarray] = []
+        self.leaves: list[Colour] = []
+        self.seeds: list[int] = []
         self.n_balls = 0
 
     def add(
@@ -88,8 +88,8 @@ class _Builder:
         """Gives the last object leaves."""
         first, last, start, _ = self.ranges[-1]
         self.balls.append(plant.balls)
-        self.leaves.append(np.tile(np.array(plant.leaves), (len(plant.balls), 1)))
-        self.outlines.append(hashing.generator(plant.seed, 2).uniform(0.82, 1.14, (len(plant.balls), 8)))
+        self.leaves += [plant.leaves] * len(plant.balls)
+        self.seeds += [plant.seed ^ i for i in range(len(plant.balls))]
         self.n_balls += len(plant.balls)
         self.ranges[-1] = (first, last, start, self.n_balls)
 
@@ -147,7 +147,7 @@ def make_scenery(vector_map: VectorMap | None, seed: int) -> Scenery:
     placed = lots.make_lots(areas, seed)
     houses = [b for b in map(buildings.make_building, placed) if b is not None]
     lamps = furniture.make_lamps(areas, seed)
-    green = furniture.make_street_trees(areas, seed) + furniture.make_garden_plants(placed, areas, seed)
+    green = furniture.make_plants(placed, areas, seed)
     out = _Builder()
     for i, house in enumerate(houses):
         corners = house.lot.corners_m
@@ -206,6 +206,6 @@ def _finish(out: _Builder, areas: roads.RoadAreas, houses: tuple, lamps: tuple, 
         two_sided=two_sided,
         texture=np.array(out.textures, dtype=np.int64),
         balls=np.concatenate(out.balls) if out.balls else np.zeros((0, 4)),
-        ball_albedo=np.concatenate(out.leaves) if out.leaves else np.zeros((0, 3)),
-        ball_outline=np.concatenate(out.outlines) if out.outlines else np.zeros((0, 8)),
+        ball_albedo=np.array(out.leaves, dtype=np.float64).reshape(-1, 3),
+        ball_outline=0.82 + 0.32 * hashing.spread(np.array(out.seeds, dtype=np.uint64), 8),
     )

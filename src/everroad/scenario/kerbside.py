@@ -11,6 +11,7 @@ from numpy import ndarray
 from everroad.scenario.draws import generator
 from everroad.scenario.recording import Looks
 from everroad.scenario.roads import Road, Roads
+from everroad.scenario.streets import KERBSIDE_WIDTH_M
 
 _SITE_SHARE = 0.10  # of the road sides with parking
 _FROM_JUNCTION_M = 4.0
@@ -47,12 +48,8 @@ def _row_of_cars(
         size = (length, width, height)
         if at + length > length_m - _FROM_JUNCTION_M:
             return out
-        taken, sideways, turn, gap = (
-            draw.random() < share,
-            draw.uniform(-0.08, 0.12),
-            draw.normal(0, 0.012),
-            draw.uniform(*_GAP_M),
-        )
+        taken, turn, gap = draw.random() < share, draw.normal(0, 0.01), draw.uniform(*_GAP_M)
+        sideways = max(draw.uniform(-0.1, 0.12), (width - KERBSIDE_WIDTH_M["parking"]) / 2 + 0.06)  # off the kerb
         if taken:
             out.append((at + length / 2, float(sideways), float(turn), category, size))
         at += length + float(gap)

@@ -21,7 +21,7 @@ def speed_caps(curves: CurveTable, limit_mps: Float[ndarray, "c"]) -> Float[ndar
     # The least of v^2 + 2 b (distance) over the later points is a running minimum, from the end, of v^2 + 2 b s; an offset that
     # grows from curve to curve keeps the minimum of one curve from reaching into the one before it.
     arc = (np.arange(len(owner)) - curves.first[owner]) * curves.spacing_m[owner]
-    apart = 1e6 * owner
+    apart = 1e4 * owner
     line = square + 2 * CURVE_BRAKING_MPS2 * arc + apart
     running = np.minimum.accumulate(line[::-1])[::-1]
     return np.sqrt(running - apart - 2 * CURVE_BRAKING_MPS2 * arc)

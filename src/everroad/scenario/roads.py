@@ -82,7 +82,7 @@ def _legs_of(grid: Grid, seed: int, i: int, j: int) -> tuple[Leg, Leg, Leg, Leg]
         sin, cos = abs(np.sin(angle)), abs(np.cos(angle))
         kerbs_meet = (other.profile.kerb_m + street.profile.kerb_m * cos) / sin
         backs_meet = kerbs_meet + (other.profile.sidewalk_m + street.profile.sidewalk_m * cos) / sin
-        corner = max(kerbs_meet + radius, backs_meet + 1.0)
+        corner = max(kerbs_meet + radius, backs_meet + 2.0)
         return Leg(
             node=node, side=side, street=street, outward=outward,
             node_station_m=row_station if along_row else column_station, open=is_open, corner_m=corner,

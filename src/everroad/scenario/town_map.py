@@ -15,7 +15,7 @@ from everroad.scenario.types import Area, Divider, Lane, MarkType, VectorMap
 _TOLERANCE_M = 0.04  # how far a simplified line may stray
 
 
-def _flat(points: Float[ndarray, "p 2"], tolerance_m: float = _TOLERANCE_M) -> Float[ndarray, "p 3"]:
+def _flat(points: Float[ndarray, "p 2"], tolerance_m: float = _TOLERANCE_M) -> Float[ndarray, "q 3"]:
     line = shapely.get_coordinates(shapely.simplify(shapely.linestrings(points), tolerance_m))
     return np.concatenate([line, np.zeros((len(line), 1))], axis=1)
 

@@ -17,6 +17,7 @@ _PULL = 0.22  # share of the way to the path that is made up in a step: rounds o
 _TURN_RATE_RADPS = 3.0
 _ACCELERATION_MPS2 = 1.5
 _CROSSING_PACE_MPS = 1.45
+_TOP_SPEED_MPS = 2.0
 _PATIENCE_STEPS = 120
 _CROSSING_SHARE = 0.45
 
@@ -107,6 +108,7 @@ def advance(
     aim, _ = look_up(graph.curves, walk, s_m, walkers.bias_left_m)
     velocity = (aim - walkers.xy_m) * (_PULL / step_s)
     pace = np.hypot(velocity[:, 0], velocity[:, 1])
+    velocity *= np.minimum(1.0, _TOP_SPEED_MPS / np.maximum(pace, 1e-9))[:, None]
     direction = np.arctan2(velocity[:, 1], velocity[:, 0])
     turn = (direction - walkers.yaw_rad + np.pi) % (2 * np.pi) - np.pi
     yaw_rate = np.where(pace > 0.25, np.clip(turn / step_s * 0.4, -_TURN_RATE_RADPS, _TURN_RATE_RADPS), 0.0)

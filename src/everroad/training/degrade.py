@@ -23,15 +23,15 @@ from everroad.diffusion.preconditioning import per_sample
 class DegradeConfig:
     """Probabilities of dropping parts, range of the previous frame's noise (log-uniform) and how often it loses detail."""
 
-    drop_previous: float = 0.06
+    drop_previous: float = 0.15
     drop_anchor: float = 0.1
     drop_map: float = 0.04
     drop_boxes: float = 0.04
     drop_scalars: float = 0.04
     noise_low: float = 0.02
-    noise_high: float = 0.5
+    noise_high: float = 1.0
     clean_share: float = 0.2
-    filter_share: float = 0.3
+    filter_share: float = 0.4
 
     def __post_init__(self) -> None:
         for name in ("drop_previous", "drop_anchor", "drop_map", "drop_boxes", "drop_scalars", "clean_share", "filter_share"):

@@ -1,0 +1,86 @@
+"""Pooling, validity and intervals."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everroad.evaluation.measure import DRAWS, INVALID, Measure, Window, curve_windows, measures_to_json, pooled, town_draws
+
+
+def ratio(rows: np.ndarray) -> np.ndarray:
+    return rows[:, 0] / rows[:, 1]
+
+
+def test_the_value_is_of_the_sums_not_a_mean_of_ratios() -> None:
+    measure = pooled(np.array([[1.0, 1.0], [0.0, 9.0]]), ratio)
+    assert measure.valid
+    assert measure.value == 0.1
+
+
+def test_towns_that_agree_leave_no_doubt_and_towns_that_differ_do() -> None:
+    same = pooled(np.tile([[3.0, 4.0]], (8, 1)), ratio)
+    assert same.interval == pytest.approx((0.75, 0.75))
+    differing = pooled(np.array([[i, 10.0] for i in range(8)]), ratio)
+    assert differing.interval is not None
+    low, high = differing.interval
+    assert 0.1 < low < differing.value == 0.35 < high < 0.6
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    draw = np.random.default_rng(0)
+    covered = 0
+    for _ in range(60):
+        values = draw.normal(5.0, 1.0, 30)
+        interval = pooled(np.stack([values, np.ones(30)], 1), ratio).interval
+        assert interval is not None
+        covered += interval[0] <= 5.0 <= interval[1]
+    assert 50 <= covered <= 60
+
+
+def test_nothing_to_divide_by_is_invalid_and_says_so() -> None:
+    measure = pooled(np.zeros((3, 2)), ratio)
+    assert measure == INVALID or (not measure.valid and math.isnan(measure.value))
+    assert measure.to_json() == {"value": None, "valid": False, "interval": None}
+
+
+def test_no_interval_of_one_town_nor_where_many_draws_have_no_value() -> None:
+    assert pooled(np.array([[1.0, 2.0]]), ratio).interval is None
+    rare = np.zeros((8, 2))
+    rare[3] = [1, 2]
+    assert pooled(rare, ratio) == Measure(0.5, True, None)
+
+
+@given(st.integers(1, 12))
+def test_draws_hold_as_many_towns_as_there_are_and_never_change(towns: int) -> None:
+    draws = town_draws(towns)
+    assert draws.shape == (DRAWS, towns)
+    assert (draws.sum(1) == towns).all()
+    assert (draws == town_draws(towns)).all()
+
+
+def test_windows_include_both_ends() -> None:
+    values = np.arange(10.0)[None, :, None]
+    sums = Window(2, 4).sums(values)
+    assert sums is not None
+    assert sums.tolist() == [[9.0]]
+    assert Window(7, 9).sums(values) is not None
+    assert Window(7, 10).sums(values) is None
+
+
+def test_the_curve_has_whole_windows_from_frame_1_on() -> None:
+    assert [window.name for window in curve_windows(240)] == ["1-40", "41-80", "81-120", "121-160", "161-200", "201-240"]
+    assert [window.name for window in curve_windows(79)] == ["1-40"]
+    assert curve_windows(39) == []
+
+
+def test_json_of_nested_measures() -> None:
+    tree = {"a": {"b": Measure(0.12345678, True, (0.1, 0.2))}, "c": [INVALID]}
+    found = measures_to_json(tree)
+    assert found["a"]["b"] == {"value": 0.123457, "valid": True, "interval": [0.1, 0.2]}
+    json.dumps(found, allow_nan=False)
