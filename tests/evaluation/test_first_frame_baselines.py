@@ -7,7 +7,14 @@ import pytest
 
 from everroad import geometry
 from everroad.conditions.rig import fit_camera
-from everroad.evaluation.first_frame_baselines import FRAMES, baselines, ego_speeds, first_pixels, ground_warp, mean_squared_error
+from everroad.evaluation.first_frame_baselines import (
+    FRAMES,
+    baselines,
+    ego_speeds,
+    first_pixels,
+    ground_warp,
+    mean_squared_error,
+)
 from everroad.scenario.rigs import RIGS
 from everroad.scenario.types import Camera, Poses, Scenario
 
@@ -19,7 +26,9 @@ def camera() -> Camera:
 
 
 def ego_pose(x_m: float, y_m: float, yaw_rad: float) -> np.ndarray:
-    return geometry.transform(geometry.rotation_from_quaternion(geometry.quaternion_from_yaw(np.array(float(yaw_rad)))), np.array([x_m, y_m, 0.0]))
+    return geometry.transform(
+        geometry.rotation_from_quaternion(geometry.quaternion_from_yaw(np.array(float(yaw_rad)))), np.array([x_m, y_m, 0.0])
+    )
 
 
 def floor(world_from_ego: np.ndarray, square_m: float = 4.0, samples: int = 4) -> np.ndarray:
@@ -64,7 +73,9 @@ def test_the_floor_looks_as_from_the_new_place(motion: tuple[float, float, float
     if motion[0] == 0:
         sky = np.zeros((HEIGHT, WIDTH), dtype=bool)
         sky[:40, 20:-20] = True
-        assert np.abs(warped[sky].astype(int) - truth[sky]).mean() < 0.03 * np.abs(first[sky].astype(int) - truth[sky]).mean() + 1
+        assert (
+            np.abs(warped[sky].astype(int) - truth[sky]).mean() < 0.03 * np.abs(first[sky].astype(int) - truth[sky]).mean() + 1
+        )
 
 
 def test_a_ground_point_is_found_where_geometry_projects_it() -> None:

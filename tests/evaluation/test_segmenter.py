@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from everroad.evaluation.segmenter import MULTIPLE_PX, Segmenter, SegmenterConfig, load_packaged_segmenter, load_segmenter, save_segmenter
+from everroad.evaluation.segmenter import (
+    MULTIPLE_PX,
+    Segmenter,
+    SegmenterConfig,
+    load_packaged_segmenter,
+    load_segmenter,
+    save_segmenter,
+)
 from everroad.model.checkpoint import file_sha256
 from everroad.render.semantics import SEMANTIC_CLASSES
 

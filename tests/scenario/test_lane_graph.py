@@ -40,6 +40,12 @@ def test_turns_turn_the_way_they_say(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_turns_are_no_tighter_than_a_car_can_steer(seed):
+    graph = lane_graph(seed)
+    assert np.abs(graph.curves.curvature_per_m).max() < 1 / 3.5
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_neighbours_are_mutual_and_a_lane_width_apart(seed):
     graph = lane_graph(seed)
     for lane in np.flatnonzero(graph.right >= 0):

@@ -125,7 +125,8 @@ def test_actors_are_where_they_say_and_come_and_go_out_of_sight(seed):
         assert (actor.poses.translation_m[index, 2] == actor.size_lwh_m[2] / 2).all()
         together = index[:-1][np.diff(index) == 1]
         moved = (actor.poses.translation_m[together + 1] - actor.poses.translation_m[together]) * 12.0
-        assert np.linalg.norm(moved - actor.velocity_mps[together], axis=1).max(initial=0) < 0.9, actor.track_id
+        # Velocities hold for a simulation step of 1/8 s: a frame may lie before and after a change of pace or course.
+        assert np.linalg.norm(moved - actor.velocity_mps[together], axis=1).max(initial=0) < 1.3, actor.track_id
 
 
 def test_towns_are_peopled():

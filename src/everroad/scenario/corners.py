@@ -24,22 +24,14 @@ def _round(first: Leg, second: Leg, beyond_kerb_m: LegMeasure, start_m: LegMeasu
     """Inwards along the left kerb of ``first``, round the corner, outwards along the right kerb of ``second``."""
     left = first.street.profile.kerb_m + beyond_kerb_m(first)
     right = -(second.street.profile.kerb_m + beyond_kerb_m(second))
-    # Where a street bends just here the two lines may cross before the corner begins; then it begins a little further out.
-    for retreat_m in (0.0, 0.7, 1.4, 2.1, 2.8, 3.5, 4.2):
-        a_m = min(first.corner_m + retreat_m, start_m(first) - 0.05)
-        b_m = min(second.corner_m + retreat_m, start_m(second) - 0.05)
-        inwards = leg_line(first, start_m(first), a_m, left)
-        outwards = leg_line(second, b_m, start_m(second), right)
-        a, b = inwards[-1], outwards[0]
-        along_a = a - leg_line(first, a_m + 0.5, a_m, left)[0]
-        along_b = leg_line(second, b_m + 0.5, b_m, right)[0] - b
-        across = along_a[0] * along_b[1] - along_a[1] * along_b[0]
-        gap = b - a
-        to_tip = (gap[0] * along_b[1] - gap[1] * along_b[0]) / across
-        from_tip = (along_a[0] * gap[1] - along_a[1] * gap[0]) / across
-        if min(to_tip, from_tip) > 0:
-            break
-    tip = a + along_a * to_tip
+    inwards = leg_line(first, start_m(first), first.corner_m, left)
+    outwards = leg_line(second, second.corner_m, start_m(second), right)
+    a, b = inwards[-1], outwards[0]
+    along_a = a - leg_line(first, first.corner_m + 0.5, first.corner_m, left)[0]
+    along_b = leg_line(second, second.corner_m + 0.5, second.corner_m, right)[0] - b
+    across = along_a[0] * along_b[1] - along_a[1] * along_b[0]
+    gap = b - a
+    tip = a + along_a * ((gap[0] * along_b[1] - gap[1] * along_b[0]) / across)
     u = np.linspace(0, 1, _FILLET_POINTS)[1:-1, None]
     # A rational quadratic curve with weight cos 45 degrees is the circular arc when the legs are square to each other.
     weight = 2 * u * (1 - u) * np.sqrt(0.5)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import shapely
+from jaxtyping import Float
+from numpy import ndarray
 
 from everroad.scenario.draws import uniform
 from everroad.scenario.streets import COLUMNS, ROWS, Grid, Street
@@ -13,6 +17,8 @@ EAST, NORTH, WEST, SOUTH = range(4)  # legs of a crossing, counter-clockwise by 
 CROSSING_DEPTH_M = 3.2
 _CROSSING_AFTER_CORNER_M = 0.6
 _STOP_AFTER_CROSSING_M = 1.2
+_AFTER_BACKS_MEET_M = 1.5
+_ALONG_M = np.arange(-25.0, 61.0)  # distances from a node between which the kerbs of its legs cross
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,36 +67,74 @@ class Road:
 class Roads:
     """Legs by node (node = column * ROWS + row; four each, in the order east, north, west, south), roads, signalised nodes."""
 
-    legs: tuple[tuple[Leg, Leg, Leg, Leg], ...]
+    legs: tuple[tuple[Leg, ...], ...]
     roads: tuple[Road, ...]
     signalised: tuple[bool, ...]
 
 
-def _legs_of(grid: Grid, seed: int, i: int, j: int) -> tuple[Leg, Leg, Leg, Leg]:
+class _Arm(NamedTuple):
+    street: Street
+    outward: int
+    node_station_m: float
+
+    def back(self, left: bool) -> Float[ndarray, "p 2"]:
+        """The back of the pavement on one side as seen leaving the node, at the distances ``_ALONG_M``."""
+        profile = self.street.profile
+        offset = self.outward * (profile.kerb_m + profile.sidewalk_m) * (1 if left else -1)
+        return self.street.at(self.node_station_m + self.outward * _ALONG_M, offset)
+
+
+def _backs_meet_m(first: _Arm, second: _Arm) -> list[float]:
+    """How far from the node the backs of the pavements of two neighbouring arms (counter-clockwise) meet, along each."""
+    lines = first.back(left=True), second.back(left=False)
+    crossing = shapely.get_coordinates(shapely.LineString(lines[0]).intersection(shapely.LineString(lines[1])))
+    assert len(crossing)
+    out = []
+    for line in lines:
+        arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+        along = shapely.LineString(line).project(shapely.Point(crossing[0]))
+        out.append(float(np.interp(along, arc, _ALONG_M)))
+    return out
+
+
+def _legs_of(grid: Grid, seed: int, i: int, j: int) -> tuple[Leg, ...]:
     column, row = grid.columns[i], grid.rows[j]
     node = i * ROWS + j
     row_station, column_station = float(row.node_station_m[i]), float(column.node_station_m[j])
     angle = column.yaw_at(column_station) - row.yaw_at(row_station)
+    sin, cos = abs(np.sin(angle)), abs(np.cos(angle))
     radius = max(column.profile.corner_radius_m, row.profile.corner_radius_m)
-
-    def leg(side: int) -> Leg:
-        along_row = side in (EAST, WEST)
-        street, other = (row, column) if along_row else (column, row)
-        outward = 1 if side in (EAST, NORTH) else -1
-        k = (i if along_row else j) + (1 if outward > 0 else 0)
-        is_open = bool(grid.open_rows[j, k] if along_row else grid.open_columns[i, k])
-        sin, cos = abs(np.sin(angle)), abs(np.cos(angle))
-        kerbs_meet = (other.profile.kerb_m + street.profile.kerb_m * cos) / sin
-        backs_meet = kerbs_meet + (other.profile.sidewalk_m + street.profile.sidewalk_m * cos) / sin
-        corner = max(kerbs_meet + radius, backs_meet + 2.0)
-        return Leg(
-            node=node, side=side, street=street, outward=outward,
-            node_station_m=row_station if along_row else column_station, open=is_open, corner_m=corner,
-            cut_m=corner + _CROSSING_AFTER_CORNER_M + CROSSING_DEPTH_M + _STOP_AFTER_CROSSING_M,
-            crosswalk=is_open and uniform(seed, "crosswalk", node, side) < 0.85,
-        )  # fmt: skip
-
-    return leg(EAST), leg(NORTH), leg(WEST), leg(SOUTH)
+    arms = [
+        _Arm(row, 1, row_station),
+        _Arm(column, 1, column_station),
+        _Arm(row, -1, row_station),
+        _Arm(column, -1, column_station),
+    ]
+    is_open = (grid.open_rows[j, i + 1], grid.open_columns[i, j + 1], grid.open_rows[j, i], grid.open_columns[i, j])
+    backs_meet = np.zeros(4)
+    for side in range(4):
+        a, b = _backs_meet_m(arms[side], arms[(side + 1) % 4])
+        backs_meet[side] = max(backs_meet[side], a)
+        backs_meet[(side + 1) % 4] = max(backs_meet[(side + 1) % 4], b)
+    legs = []
+    for side, arm in enumerate(arms):
+        other = (column if arm.street is row else row).profile
+        pavements = (other.sidewalk_m + arm.street.profile.sidewalk_m * cos) / sin
+        corner = float(backs_meet[side]) + max(_AFTER_BACKS_MEET_M, radius - pavements)
+        legs.append(
+            Leg(
+                node=node,
+                side=side,
+                street=arm.street,
+                outward=arm.outward,
+                node_station_m=arm.node_station_m,
+                open=bool(is_open[side]),
+                corner_m=corner,
+                cut_m=corner + _CROSSING_AFTER_CORNER_M + CROSSING_DEPTH_M + _STOP_AFTER_CROSSING_M,
+                crosswalk=bool(is_open[side]) and uniform(seed, "crosswalk", node, side) < 0.85,
+            )
+        )
+    return tuple(legs)
 
 
 def _roads_of(street: Street, is_open: np.ndarray, legs: list[tuple[Leg, Leg]]) -> list[Road]:
