@@ -6,7 +6,8 @@ import torch
 
 from everroad.model.checkpoint import model_hash
 from everroad.model.inference import for_inference
-from tests.model.conftest import make_conditions, make_model
+from everroad.model.memory import read_memory, zero_memory
+from tests.model.conftest import TINY, make_conditions, make_model
 
 
 def test_fp32_layout_gives_the_same_frame():
@@ -34,3 +35,18 @@ def test_bf16_layout_keeps_weights_that_are_bf16_already():
     assert next(laid_out.unet.parameters()).dtype == torch.bfloat16
     assert laid_out.autoencoder.code.mean.dtype == torch.float32
     assert next(model.unet.parameters()).dtype == torch.float32
+
+
+def test_bf16_layout_denoises_like_autocast_does():
+    model = make_model()
+    laid_out = for_inference(model, torch.device("cpu"), torch.bfloat16)
+    noisy = torch.randn(2, 1, 8, 4, 6)
+    row = read_memory(zero_memory(TINY, 2, 1, 1, "projected", torch.bfloat16), 0, TINY.htft.ages)
+    outs = []
+    for one in (model, laid_out):
+        context = one.prepare(make_conditions(), noisy)
+        aligned = one.align(noisy, torch.zeros(2), context)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            outs.append(one.denoise(noisy, torch.ones(2), aligned, context, row)[0])
+    assert outs[1].dtype == torch.float32
+    torch.testing.assert_close(outs[0], outs[1], rtol=0.05, atol=0.05)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import shapely
 
@@ -26,7 +28,9 @@ def walk_about(steps: int, free: np.ndarray):
 def test_people_stay_on_pavements_and_crossings():
     _, crowds = walk_about(400, np.ones((25, 4), bool))
     layers = town(SEED).map
-    ground = shapely.union_all([shapely.Polygon(a.exterior_m[:, :2]) for a in (*layers.walkways, *layers.ped_crossings)]).buffer(0.7)
+    ground = shapely.union_all(
+        [shapely.Polygon(a.exterior_m[:, :2]) for a in (*layers.walkways, *layers.ped_crossings)]
+    ).buffer(0.7)
     shapely.prepare(ground)
     for people in crowds[::20]:
         assert shapely.contains_xy(ground, people.xy_m[:, 0], people.xy_m[:, 1]).all()
@@ -34,7 +38,7 @@ def test_people_stay_on_pavements_and_crossings():
 
 def test_people_walk_at_walking_pace_and_turn_smoothly():
     _, crowds = walk_about(200, np.ones((25, 4), bool))
-    for now, later in zip(crowds, crowds[1:], strict=False):
+    for now, later in pairwise(crowds):
         np.testing.assert_allclose(later.xy_m, now.xy_m + now.velocity_mps * STEP_S)
         assert np.hypot(*now.velocity_mps.T).max() < 2.5
         assert np.abs(now.yaw_rate_radps).max() <= 3.0

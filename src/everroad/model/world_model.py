@@ -143,7 +143,8 @@ class WorldModel(nn.Module):
         given = given * per_sample((1 + previous.sigma.square()).rsqrt().repeat_interleave(views), given)
         inner = torch.cat([(noisy * per_sample(c.inp, noisy)).flatten(0, 1), given], 1)
         embedding = self._embedding(c.noise, previous, context)
-        h = self.input(inner) + context.layout
+        h = self.input(inner)
+        h = h + context.layout.to(h.dtype)  # prepared in fp32
         h, features = self.unet(h, embedding, context.tokens, context.token_mask, memory)
         raw = self.output(h) + self.carry_gate(embedding)[:, :, None, None] * self.carry(given)
         raw = raw.float().unflatten(0, (b, views))

@@ -26,11 +26,11 @@ class Kind(NamedTuple):
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("vehicle.car", 0.70, (4.55, 1.86, 1.58), 0.06),
+    Kind("vehicle.car", 0.60, (4.55, 1.86, 1.58), 0.06),
     Kind("vehicle.car", 0.12, (5.1, 2.0, 1.9), 0.05),
-    Kind("vehicle.truck", 0.07, (7.6, 2.4, 3.0), 0.08),
-    Kind("vehicle.bus.rigid", 0.05, (11.5, 2.52, 3.2), 0.03),
-    Kind("vehicle.motorcycle", 0.06, (2.15, 0.8, 1.5), 0.05),
+    Kind("vehicle.truck", 0.11, (7.6, 2.4, 3.0), 0.08),
+    Kind("vehicle.bus.rigid", 0.10, (11.5, 2.52, 3.2), 0.03),
+    Kind("vehicle.motorcycle", 0.07, (2.15, 0.8, 1.5), 0.05),
     Kind("vehicle.bicycle", 0.0, (1.75, 0.62, 1.7), 0.04),
 )
 BICYCLE = len(KINDS) - 1

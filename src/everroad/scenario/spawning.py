@@ -35,7 +35,7 @@ class Places:
 def lay_places(graph: LaneGraph, seed: int) -> Places:
     """Spots on all lanes; how busy the town is comes from the seed."""
     draw = generator(seed, "density")
-    cars_per_m, bicycles_per_m = draw.uniform(0.010, 0.020), draw.uniform(0.006, 0.016)
+    cars_per_m, bicycles_per_m = draw.uniform(0.010, 0.020), draw.uniform(0.014, 0.032)
     segments, along = [], []
     for lane in np.flatnonzero(~graph.is_connector).tolist():
         spots = np.arange(9.0, graph.curves.length_m[lane] - _LEAST_TO_STOP_LINE_M, _PLACE_EVERY_M)

@@ -92,7 +92,7 @@ class Street:
 
 def _profile(draw: np.random.Generator) -> Profile:
     lanes = int(draw.choice([1, 2, 3], p=[0.45, 0.37, 0.18]))
-    kerbside: Kerbside = ("parking", "bicycle", "shoulder")[int(draw.choice(3, p=[0.70, 0.16, 0.14]))]
+    kerbside: Kerbside = ("parking", "bicycle", "shoulder")[int(draw.choice(3, p=[0.66, 0.22, 0.12]))]
     limits = {1: (8.3, 11.1, 13.9), 2: (13.9, 13.9, 16.7), 3: (16.7, 16.7, 20.0)}[lanes]
     return Profile(
         lanes=lanes,
