@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -218,27 +220,37 @@ def train(
 
 @evaluate_app.command
 def quick(
-    *, out: Path, towns: AtLeastOne = 8, frames: AtLeastOne = 240, without_memory: bool = False, model: Model = MODEL,
-    compute: Compute = COMPUTE,
+    *, out: Path, weights: list[Path] | None = None, preset: str = "town", towns: AtLeastOne = 8, frames: AtLeastOne = 240,
+    steps: AtLeastOne | None = None, overwrite: bool = False, compute: Compute = COMPUTE,
 ) -> None:  # fmt: skip
-    """Measure a model on evaluation towns: layout obedience, what it remembers, drift and motion.
+    """Measure models on evaluation towns: layout obedience, what they remember, drift and motion.
+
+    The last model comes once more with its memory held at zero.
 
     Args:
-        out: Folder for report and sheets.
+        out: Folder for report.json and sheet.png.
+        weights: A weights file (.safetensors); may be repeated. Without it, the packaged weights of the preset.
+        preset: Packaged weights of this preset.
         towns: How many evaluation towns.
         frames: How many frames of each.
-        without_memory: Hold the model's memory at zero.
+        steps: Denoise steps a frame; the model's own if not given.
+        overwrite: Replace an earlier evaluation in the folder.
     """
     check_writable(out)
-    from everroad.evaluation.quick import evaluate_quick
+    from rich.console import Console
 
-    world_model, card = load_model(model, compute)
-    options: dict[str, Any] = {"towns": towns, "frames": frames, "memory": not without_memory}
+    from everroad.evaluation.candidates import load_candidates
+    from everroad.evaluation.quick import evaluate_quick
+    from everroad.evaluation.quick_report import quick_table
+
+    candidates = load_candidates(weights or (), preset)
+    options: dict[str, Any] = {"towns": towns, "frames": frames, "steps": steps, "overwrite": overwrite}
+    options |= {"device": compute.device, "dtype": compute.dtype, "threads": compute.threads}
+    options["command"] = shlex.join(["everroad", *sys.argv[1:]])
     with progress_bar("evaluate", compute.quiet) as progress:
-        report = evaluate_quick(
-            world_model, card, out, device=compute.device, dtype=compute.dtype, progress=progress, **options
-        )
-    say("\n".join(_lines(report)), compute.quiet)
+        report = evaluate_quick(candidates, out, progress=progress, **options)
+    if not compute.quiet:
+        Console().print(quick_table(report))
 
 
 @bench_app.command

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -97,4 +99,4 @@ def test_a_frozen_frame_agrees_less_and_less() -> None:
     shares = [agreement(frozen, own, Window(i, i))["share vehicle"].value for i in range(9)]
     assert shares[0] == 1
     assert shares[6:] == [0, 0, 0]
-    assert all(a > b for a, b in zip(shares[:6], shares[1:7], strict=True))
+    assert all(a > b for a, b in pairwise(shares[:7]))

@@ -110,3 +110,16 @@ def test_towns_have_two_to_six_lanes_and_curves():
     bends = [float(np.ptp(road.street.yaw_rad)) for seed in range(6) for road in roads(seed).roads]
     assert max(bends) > 0.5
     assert min(bends) < 0.3
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_going_straight_on_leads_out_of_town_where_it_is_said_to(seed):
+    graph = lane_graph(seed)
+    for lane in np.flatnonzero(~graph.is_connector):
+        here = int(lane)
+        while not graph.leaves_town[here]:
+            straight = [c for c in graph.options[here] if graph.movement[c] == STRAIGHT]
+            if not straight:
+                break
+            here = int(graph.exit_lane[straight[0]])
+        assert graph.straight_out[lane] == graph.leaves_town[here]

@@ -61,7 +61,7 @@ def flow_grids(conditions: Conditions) -> FlowGrids:
 def near_distance(
     conditions: Conditions, rays: Float[Tensor, "b v 3 r s"]
 ) -> tuple[Float[Tensor, "b v 1 r s"], Float[Tensor, "b v 1 r s"]]:
-    """The guessed distance in metres along each unit ray (the nearest of ground, wall and box), and the boxes' inverse depth."""
+    """The guessed metres along each unit ray (the nearest of ground, wall and box), and the boxes' inverse depth."""
     cosine = (rays * _forward(conditions)).sum(2, keepdim=True).clamp(min=1e-3)
     ground = _ground_distance(conditions, rays)
     distance = torch.minimum(ground, _wall_depth(conditions)[:, :, None, None] / cosine)
@@ -71,7 +71,7 @@ def near_distance(
 
 
 def _wall_depth(conditions: Conditions) -> Float[Tensor, "b v s"]:
-    """Depth in metres, by block of columns, of an upright wall behind the farthest mapped ground; infinitely far without a map."""
+    """Depth in metres, by block of columns, of an upright wall behind the farthest mapped ground; without a map very far."""
     height = conditions.height_px
     ground = conditions.map_image[:, :, list(GROUND_LAYERS)].amax(2) > 127  # b v h w
     columns = ground.unflatten(-1, (-1, COARSE_PX)).any(-1)  # b v h s

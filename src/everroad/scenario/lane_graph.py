@@ -163,13 +163,16 @@ def _connectors(
 
 
 def _straight_out(segments: list[_Segment], options: list[list[int]]) -> Bool[ndarray, "c"]:
+    """Segments from which going straight on, again and again, leads out of town."""
+    onward = [
+        next((o for o in options[index] if segment.is_connector or segments[o].movement == STRAIGHT), -1)
+        for index, segment in enumerate(segments)
+    ]
     out = np.array([s.leaves and not s.is_connector for s in segments])
-    for _ in range(16):  # more rounds than a street has crossings, twice
-        for index, segment in enumerate(segments):
-            straight = [o for o in options[index] if segments[o].movement == STRAIGHT or segment.is_connector]
-            out[index] |= (
-                bool(straight) and all(out[o] for o in straight) and (not segment.is_connector or segment.movement == STRAIGHT)
-            )
+    usable = np.array([(o >= 0) and s.movement == STRAIGHT for s, o in zip(segments, onward, strict=True)])
+    following = np.array(onward)
+    while (found := usable & out[following] & ~out).any():
+        out = out | found
     return out
 
 
