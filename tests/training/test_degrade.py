@@ -53,7 +53,7 @@ def test_dropping_marks_absent_and_hides_box_depth():
     assert bool(conditions.present.boxes.all())  # the input is as it was
 
 
-@pytest.mark.parametrize("changes", [{"drop_map": 1.5}, {"noise_low": 0.0}, {"noise_low": 1.6}])
+@pytest.mark.parametrize("changes", [{"drop_map": 1.5}, {"noise_low": 0.0}, {"noise_low": 3.6}])
 def test_refuses_impossible_values(changes):
     with pytest.raises(ValueError, match="expected"):
         DegradeConfig(**changes)

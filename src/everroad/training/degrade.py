@@ -23,13 +23,13 @@ from everroad.diffusion.preconditioning import per_sample
 class DegradeConfig:
     """Probabilities of dropping parts, range of the previous frame's noise (log-uniform) and how often it loses detail."""
 
-    drop_previous: float = 0.15
+    drop_previous: float = 0.25
     drop_anchor: float = 0.1
     drop_map: float = 0.04
     drop_boxes: float = 0.04
     drop_scalars: float = 0.04
-    noise_low: float = 0.02
-    noise_high: float = 1.0
+    noise_low: float = 0.05
+    noise_high: float = 3.0
     clean_share: float = 0.2
     filter_share: float = 0.4
 

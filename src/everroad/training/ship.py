@@ -14,11 +14,13 @@ from typing import Any
 
 import torch
 
+from everroad.data.addressing import plain
 from everroad.model.checkpoint import load_weights, save_world_model
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 from everroad.stream.hardware import describe_hardware
 from everroad.training.checkpoint import load_run_weights
+from everroad.training.recipes import RECIPES
 
 DETAIL = "autoencoder.detail."
 
@@ -31,12 +33,28 @@ def run_facts(run_dir: Path) -> dict[str, Any]:
     seconds = sum((line["seconds"] + line["seconds_waiting"]) * line["over"] for line in lines)
     return {
         "recipe": recipe["name"],
-        "command": f"everroad train {recipe['name']} --dtype bfloat16",
+        "command": " ".join(["everroad train", recipe["name"], *changed_settings(recipe), "--dtype bfloat16"]),
         "train_steps": steps,
         "samples": steps * recipe["batch"],
         "hours": round(seconds / 3600, 2),
         "last_loss": round(lines[-1]["loss"], 4) if lines else None,
     }
+
+
+def changed_settings(recipe: dict[str, Any]) -> list[str]:
+    """What differs from the named recipe, as overrides; of paths only the last part."""
+    named = plain(RECIPES[recipe["name"]]) if recipe["name"] in RECIPES else recipe
+
+    def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str) -> list[str]:
+        found = []
+        for key, value in ours.items():
+            if isinstance(value, dict):
+                found += differences(value, theirs.get(key, {}), f"{prefix}{key}.")
+            elif value != theirs.get(key):
+                found.append(f"{prefix}{key}={Path(value).name if isinstance(value, str) else value}")
+        return found
+
+    return [text for text in differences(recipe, named, "") if not text.startswith("loop.")]
 
 
 def git_commit() -> str:

@@ -1,0 +1,52 @@
+"""A run becomes a model file whose card says how it was made."""
+
+from __future__ import annotations
+
+import json
+
+import torch
+
+from everroad.data.addressing import plain
+from everroad.model.checkpoint import load_world_model
+from everroad.training.checkpoint import Checkpoint, save_checkpoint
+from everroad.training.overrides import apply_overrides
+from everroad.training.recipes import get_recipe
+from everroad.training.ship import changed_settings, ship
+
+
+def make_run(folder, name: str, model, overrides: list[str], steps: int) -> None:
+    folder.mkdir()
+    recipe = apply_overrides(get_recipe(name), overrides)
+    (folder / "recipe.json").write_text(json.dumps({"recipe": plain(recipe)}))
+    line = {"train_step": steps, "over": 20, "loss": 0.5, "seconds": 1.8, "seconds_waiting": 0.0}
+    (folder / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    save_checkpoint(folder, Checkpoint(steps, {"ema": model.state_dict(), "weights": {}, "optimiser": {}}, {}))
+
+
+def test_card_and_weights(tmp_path):
+    model = get_recipe("town-nano-stage1").build()
+    later = get_recipe("town-nano-stage1").build()
+    make_run(tmp_path / "one", "town-nano-stage1", model, ["seed=3"], 100)
+    make_run(tmp_path / "two", "town-nano-stage2", later, ["init=/somewhere/else/one.safetensors"], 24)
+    card = ship([tmp_path / "one", tmp_path / "two"], None, tmp_path / "m.safetensors", None)
+    loaded, written = load_world_model(tmp_path / "m.safetensors")
+    assert torch.equal(loaded.input.weight, later.input.weight.bfloat16().float())
+    assert written["samples"] == card["samples"] == 16 * 124
+    assert written["stages"][0]["command"] == "everroad train town-nano-stage1 seed=3 --dtype bfloat16"
+    assert "init=one.safetensors" in written["stages"][1]["command"]
+    assert "somewhere" not in json.dumps(written)
+    assert written["stages"][0]["hours"] == 0.01
+
+
+def test_the_decoder_of_another_run(tmp_path):
+    model, other = get_recipe("town-nano-stage1").build(), get_recipe("town-nano-stage1").build()
+    make_run(tmp_path / "one", "town-nano-stage1", model, [], 10)
+    make_run(tmp_path / "decoder", "town-nano-decoder", other, [], 10)
+    ship([tmp_path / "one"], tmp_path / "decoder", tmp_path / "m.safetensors", None)
+    loaded, _ = load_world_model(tmp_path / "m.safetensors")
+    assert torch.equal(loaded.autoencoder.detail.head.weight, other.autoencoder.detail.head.weight.bfloat16().float())
+    assert torch.equal(loaded.input.weight, model.input.weight.bfloat16().float())
+
+
+def test_unchanged_settings_are_not_listed():
+    assert changed_settings(plain(get_recipe("town-stage1"))) == []
