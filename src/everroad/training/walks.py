@@ -129,7 +129,7 @@ class RolloutRecipe(WalkRecipe):
     starts at 2 and doubles).
     """
 
-    double_steps: int = 400
+    double_steps: int = 1500
     rollout_dtype: str = "bfloat16"
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
