@@ -10,29 +10,29 @@ import pytest
 
 from everroad.evaluation.first_frame_baselines import FRAMES as BASELINE_FRAMES
 from everroad.evaluation.measure import Measure
+from everroad.evaluation.persistence import instance_masks
 from everroad.evaluation.picture_statistics import FRAMES
 from everroad.evaluation.quick_measures import BARS, Trace, acceptance, measures_of
 from everroad.evaluation.records import make_record
+from everroad.evaluation.reference import EvaluationTown, Reference
+from everroad.render.semantics import BUILDING, LANE_MARKING, ROAD, SKY, VEHICLE
 
 LAST = 42
 HEIGHT, WIDTH = 32, 48
 Picture = np.ndarray
 
 
-class ToyTown:
+class ToyTown(EvaluationTown):
     """A road under a house; a car crosses, half a pixel a frame."""
 
-    fast = np.ones(LAST + 1, dtype=bool)
+    def __init__(self) -> None:
+        object.__setattr__(self, "fast", np.ones(LAST + 1, dtype=bool))
 
     def kind(self, instance: int) -> str:
         return "actor" if instance == 2 else "facade"
 
 
 def toy_reference(frame: int):
-    from everroad.evaluation.persistence import instance_masks
-    from everroad.evaluation.reference import Reference
-    from everroad.render.semantics import BUILDING, LANE_MARKING, ROAD, SKY, VEHICLE
-
     semantic = np.full((HEIGHT, WIDTH), SKY, dtype=np.uint8)
     semantic[16:] = ROAD
     semantic[28, ::3] = LANE_MARKING
@@ -68,7 +68,7 @@ def traces(damage: Callable[[int, Picture], Picture]) -> tuple[Trace, Trace]:
 
 
 def measured(damage: Callable[[int, Picture], Picture]):
-    return measures_of(*traces(damage), [ToyTown(), ToyTown()])  # type: ignore[list-item]
+    return measures_of(*traces(damage), [ToyTown(), ToyTown()])
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,6 @@ def drifting(frame: int, picture: Picture) -> Picture:
 
 
 def without_car(frame: int, picture: Picture) -> Picture:
-    from everroad.render.semantics import ROAD, VEHICLE
-
     return np.where((toy_reference(frame).semantic == VEHICLE)[..., None], COLOURS[ROAD], picture)
 
 

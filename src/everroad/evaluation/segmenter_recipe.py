@@ -104,7 +104,7 @@ EVALUATION_RECIPES: dict[str, Recipe] = {
     # everroad train segmenter dtype=bfloat16 on one core: see the card beside the weights for time and scores.
     "segmenter": SegmenterRecipe(
         name="segmenter",
-        train_steps=1500,
+        train_steps=2500,
         optimiser=OptimiserConfig(learning_rate=3e-3, warmup_steps=50, ema_decay=0.99),
         loop=LoopConfig(checkpoint_steps=500, checkpoint_minutes=5.0, strip_steps=500),
     ),
