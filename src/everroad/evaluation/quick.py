@@ -80,7 +80,7 @@ def evaluate_quick(
     Raises:
         ValueError: arguments that are refused, before any folder is made.
     """
-    _check(candidates, towns, frames, dtype)
+    _check(candidates, towns, frames, steps, dtype)
     quick_report.check_folder(out_dir, overwrite)
     torch_device = usable_device(device)
     with _threads(threads):
@@ -186,11 +186,13 @@ def _to_tensor(pictures: Sequence[Picture]) -> UInt8[Tensor, "b 3 h w"]:
     return torch.from_numpy(np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2)))
 
 
-def _check(candidates: Sequence[Candidate], towns: int, frames: int, dtype: str) -> None:
+def _check(candidates: Sequence[Candidate], towns: int, frames: int, steps: int | None, dtype: str) -> None:
     if not candidates:
         raise ValueError("evaluate: expected at least one model, got none")
     if towns < 1 or frames < 1:
         raise ValueError(f"evaluate: expected at least 1 town and 1 frame, got {towns} and {frames}")
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps: expected at least 1 denoise step, got {steps}")
     if dtype not in COMPUTE_DTYPES:
         raise ValueError(f"dtype: expected {' or '.join(COMPUTE_DTYPES)}, got '{dtype}'")
     names = [candidate.name for candidate in candidates]
