@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${1:-out/town}
-export OMP_WAIT_POLICY=PASSIVE
+export OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=10000
 options=(--dtype bfloat16 --threads 2)
 
 everroad train town-decoder --out "$out/decoder" "${options[@]}"

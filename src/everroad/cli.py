@@ -307,8 +307,8 @@ def _say_run(report: dict[str, Any], out: Path, quiet: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and answers its exit status: 0, 1 disk full, 2 refused, 130 interrupted, 141 nobody reads the output."""
-    # Idle OpenMP threads that spin for long steal the core from painter and encoder; those that sleep at once wake up too late and
-    # halve the frame rate. So they spin for some microseconds. Read once, when torch is imported.
+    # Idle OpenMP threads that spin for long steal the core from painter and encoder; those that sleep at once wake up too late
+    # and halve the frame rate. So they spin for some microseconds. Read once, when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     return exit_status(lambda: app(arguments, exit_on_error=False, print_error=False))
