@@ -152,3 +152,12 @@ def test_presets_keep_their_promises():
     assert sum(p.numel() for p in WorldModel(get_preset("town-nano")).parameters()) <= 2e6
     with pytest.raises(ValueError, match="did you mean 'town-nano'"):
         get_preset("town-nan")
+
+
+def test_legal_latents_are_those_of_pictures(tiny_model):
+    pictures = torch.rand(2, 1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    within = tiny_model.encode(pictures) * 0.1  # near the mean picture: nothing is out of range
+    torch.testing.assert_close(tiny_model.legal(within), within, rtol=1e-4, atol=1e-5)
+    wild = latents(0) * 30
+    decode = tiny_model.autoencoder.code.decode
+    assert decode(wild.flatten(0, 1)).abs().max() > 2 * decode(tiny_model.legal(wild).flatten(0, 1)).abs().max()

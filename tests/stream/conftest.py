@@ -47,6 +47,9 @@ class FakeWorldModel(WorldModel):
         patches = self.decoder(latents.flatten(0, 1))
         return nn.functional.pixel_shuffle(patches, self.patch).sigmoid().unflatten(0, latents.shape[:2])
 
+    def legal(self, latents: Tensor) -> Tensor:
+        return latents
+
     def prepare(self, conditions: Conditions, anchor: Tensor | None, anchor_present: Tensor | None = None) -> Context:
         b, views = conditions.map_image.shape[:2]
         layout = self.told(nn.functional.pixel_unshuffle(conditions.map_image.flatten(0, 1).float() / 255, self.patch))

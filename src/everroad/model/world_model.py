@@ -78,6 +78,11 @@ class WorldModel(nn.Module):
         """Pictures in [0, 1]."""
         return self.autoencoder.decode(latents.flatten(0, 1)).clamp(0, 1).unflatten(0, latents.shape[:2])
 
+    def legal(self, latents: Float[Tensor, "b v z y x"]) -> Float[Tensor, "b v z y x"]:
+        """The latents with the patch code's picture clamped to [0, 1]: a guard against colours that run away in a roll-out."""
+        code = self.autoencoder.code
+        return code.encode(code.decode(latents.flatten(0, 1)).clamp(0, 1)).unflatten(0, latents.shape[:2])
+
     def prepare(
         self, conditions: Conditions, anchor: Float[Tensor, "b v z y x"] | None, anchor_present: Tensor | None = None
     ) -> Context:

@@ -92,6 +92,7 @@ def denoise_frame(
             noisy = euler_update(noisy, denoised.float(), sigmas[k], sigmas[k + 1])
             if htft.enabled:
                 rows.append(features if memory.form == "raw" else world_model.project_features(features))
+    noisy = world_model.legal(noisy)
     if not htft.enabled:
         return noisy, memory
     entry = tuple(torch.stack(site, dim=2).to(made_with.torch_dtype) for site in zip(*rows, strict=True))  # b v k m y x
