@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${1:-out/town}
 export OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=10000
-options=(--dtype bfloat16 --threads 2)
+options=(--dtype auto --threads 2)
 
 everroad train town-decoder --out "$out/decoder" "${options[@]}"
 everroad train town-stage1 --out "$out/stage1" "${options[@]}"
@@ -15,4 +15,4 @@ everroad train town-stage2 "init=$out/stage1.safetensors" --out "$out/stage2" "$
 python -m everroad.training.ship "$out/stage1" "$out/stage2" --decoder "$out/decoder" --out "$out/stage2.safetensors"
 everroad train town-stage3 "init=$out/stage2.safetensors" --out "$out/stage3" "${options[@]}"
 python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --out "$out/town.safetensors"
-everroad evaluate quick --weights "$out/town.safetensors" --out "$out/quick" --dtype bfloat16
+everroad evaluate quick --weights "$out/town.safetensors" --out "$out/quick" --dtype auto

@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("viewer",),
     ("console",),
     ("cli",),
+    ("__main__",),
 )
 LAYER_OF = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # Importing torch takes a second; these parts must stay usable without it.

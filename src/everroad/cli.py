@@ -24,6 +24,7 @@ from everroad.console import (
     exit_status,
     kept_is_said,
     load_model,
+    networks_dtype,
     output_file,
     progress_bar,
     say,
@@ -60,7 +61,7 @@ def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
 
     world_model, card = load_model(MODEL, compute)
     town = author_town(DEMO_SEED, seconds=(DEMO_FRAMES + 1) / TOWN_RATE_HZ, frame_rate_hz=TOWN_RATE_HZ)
-    options = {"frames": DEMO_FRAMES, "device": compute.device, "dtype": compute.dtype, "overwrite": True}
+    options = {"frames": DEMO_FRAMES, "device": compute.device, "dtype": networks_dtype(compute), "overwrite": True}
     with kept_is_said(out, "*.partial.mp4"), progress_bar("demo", compute.quiet) as progress:
         report = generate_run(world_model, card, town, out, progress=progress, **options)
     _say_run(report, out, compute.quiet)
@@ -182,7 +183,7 @@ def generate(
     world_model, card = load_model(model, compute)
     options: dict[str, Any] = {"frames": frames, "seed": seed, "camera": camera, "start": start, "steps": steps, "png": png}
     options |= {"vertical_anchor": vertical_anchor, "reference": not no_reference, "overwrite": overwrite}
-    options |= {"image_folder": scenario.parent, "device": compute.device, "dtype": compute.dtype}
+    options |= {"image_folder": scenario.parent, "device": compute.device, "dtype": networks_dtype(compute)}
     with kept_is_said(out, "*.partial.mp4"), progress_bar("generate", compute.quiet) as progress:
         report = generate_run(world_model, card, read, out, progress=progress, **options)
     _say_run(report, out, compute.quiet)
@@ -211,7 +212,7 @@ def train(
     check_writable(run_dir)
     device = str(usable_device(compute.device))
     seconds = None if minutes is None else 60 * minutes
-    options: dict[str, Any] = {"device": device, "dtype": getattr(torch, compute.dtype)}
+    options: dict[str, Any] = {"device": device, "dtype": getattr(torch, networks_dtype(compute))}
     options |= {"threads": compute.threads, "quiet": compute.quiet}
     with kept_is_said(run_dir, "checkpoints/*"):
         result = train_recipe(chosen, run_dir, max_seconds=seconds, **options)
@@ -245,7 +246,7 @@ def quick(
 
     candidates = load_candidates(weights or (), preset)
     options: dict[str, Any] = {"towns": towns, "frames": frames, "steps": steps, "overwrite": overwrite}
-    options |= {"device": compute.device, "dtype": compute.dtype, "threads": compute.threads}
+    options |= {"device": compute.device, "dtype": networks_dtype(compute), "threads": compute.threads}
     options["command"] = shlex.join(["everroad", *sys.argv[1:]])
     with progress_bar("evaluate", compute.quiet) as progress:
         report = evaluate_quick(candidates, out, progress=progress, **options)
@@ -270,8 +271,23 @@ def stream(
 
     world_model, card = load_model(model, compute)
     options: dict[str, Any] = {"frames": frames, "steps": steps, "rss_frames": memory_frames}
+    options |= {"device": compute.device, "dtype": networks_dtype(compute)}
     with progress_bar("bench", compute.quiet) as progress:
-        measured = bench_stream(world_model, card, device=compute.device, dtype=compute.dtype, progress=progress, **options)
+        measured = bench_stream(world_model, card, progress=progress, **options)
+    print(json.dumps(measured) if as_json else "\n".join(_lines(measured)))
+
+
+@bench_app.command
+def painter(*, frames: AtLeastOne = 60, as_json: Annotated[bool, Parameter(name="--json")] = False) -> None:
+    """Measure the painter's frames a second on one core: RGB at 128x224, all outputs at 256x448.
+
+    Args:
+        frames: How many frames of each of four towns are timed.
+        as_json: Print one JSON object.
+    """
+    from everroad.stream.bench_painter import bench_painter
+
+    measured = bench_painter(frames)
     print(json.dumps(measured) if as_json else "\n".join(_lines(measured)))
 
 

@@ -30,8 +30,8 @@ class Compute:
 
     device: str = "cpu"
     "cpu, cuda or cuda:N."
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    "What the networks compute in; bfloat16 is quicker only where the processor has its instructions."
+    dtype: Literal["float32", "bfloat16", "auto"] = "float32"
+    "What the networks compute in; auto is bfloat16 where the device has its instructions, which alone make it quicker."
     threads: AtLeastOne | None = None
     "Threads of torch on the CPU; its own choice if not given."
     quiet: bool = False
@@ -158,6 +158,18 @@ def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], None]
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def networks_dtype(compute: Compute) -> str:
+    """ "float32" or "bfloat16", what "auto" stands for on the device; says so where bfloat16 will be slow."""
+    from everroad.stream.hardware import computes_bfloat16, usable_device
+
+    quick = computes_bfloat16(usable_device(compute.device))
+    if compute.dtype == "auto":
+        return "bfloat16" if quick else "float32"
+    if compute.dtype == "bfloat16" and not quick and not compute.quiet:
+        print(f"{compute.device} has no bfloat16 instructions: --dtype float32 is many times as fast", file=sys.stderr)
+    return compute.dtype
 
 
 def load_model(model: Model, compute: Compute) -> tuple[Any, dict[str, Any]]:

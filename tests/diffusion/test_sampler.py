@@ -7,7 +7,16 @@ from itertools import pairwise
 import pytest
 import torch
 
-from everroad.diffusion.sampler import SamplerConfig, euler_update, initial_noise_scale, schedule_of, sigma_schedule
+from everroad.diffusion.sampler import (
+    Earlier,
+    SamplerConfig,
+    euler_update,
+    initial_noise_scale,
+    multistep_update,
+    schedule_of,
+    sigma_schedule,
+    solver_update,
+)
 
 
 def test_schedule_of_the_pre_release():
@@ -42,6 +51,73 @@ def test_euler_converges_to_the_exact_solution():
     errors = [abs(solve(steps) - 1.0) for steps in (20, 40, 80)]
     assert errors[0] / errors[1] == pytest.approx(2, rel=0.2)  # first order
     assert errors[1] / errors[2] == pytest.approx(2, rel=0.2)
+
+
+def gaussian(solver, config: SamplerConfig, spread: float) -> float:
+    """Standard deviation, over ``spread``, of what a solver makes of noise where the data are N(0, spread²)."""
+    sigmas = schedule_of(config).tolist()
+    noisy, earlier = torch.full((1, 1), initial_noise_scale(sigmas[0]), dtype=torch.float64), None
+    for sigma, after in pairwise(sigmas):
+        denoised = noisy * spread**2 / (spread**2 + sigma**2)
+        noisy = solver_update(solver, noisy, denoised, sigma, after, earlier)
+        earlier = Earlier(denoised, sigma)
+    return float(noisy) / spread
+
+
+def test_multistep_converges_to_the_exact_solution_in_second_order():
+    def solve(steps: int) -> float:  # without the last step, whose order is another matter
+        sigmas = sigma_schedule(steps, 10.0, 0.1, 1e6)[:-1].tolist()  # even in ln sigma
+        noisy, earlier = torch.full((1, 1), initial_noise_scale(10.0), dtype=torch.float64), None
+        for sigma, after in pairwise(sigmas):
+            denoised = noisy / (1 + sigma**2)
+            noisy = multistep_update(noisy, denoised, sigma, after, earlier)
+            earlier = Earlier(denoised, sigma)
+        return float(noisy)
+
+    errors = [abs(solve(steps) - (1 + 0.1**2) ** 0.5) for steps in (40, 80, 160)]
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.2)
+    assert errors[1] / errors[2] == pytest.approx(4, rel=0.2)
+
+
+def test_multistep_is_diffusers_dpm_solver():
+    from diffusers.schedulers.scheduling_edm_dpmsolver_multistep import EDMDPMSolverMultistepScheduler
+
+    reference = EDMDPMSolverMultistepScheduler(
+        sigma_min=0.15, sigma_max=10.0, sigma_data=1.0, rho=7.0, final_sigmas_type="zero", euler_at_final=True
+    )
+    reference.set_timesteps(4)
+    sigmas = schedule_of(SamplerConfig(sigma_max=10.0, sigma_min=0.15, rho=7.0)).tolist()
+    draw = torch.Generator().manual_seed(0)
+    ours = theirs = sigmas[0] * torch.randn(2, 3, generator=draw)
+    earlier = None
+    for k, t in enumerate(reference.timesteps):
+        network = torch.randn(2, 3, generator=draw)
+        denoised = reference.precondition_outputs(theirs, network, torch.tensor(sigmas[k]))
+        theirs = reference.step(network, t, theirs).prev_sample
+        ours = multistep_update(ours, denoised, sigmas[k], sigmas[k + 1], earlier)
+        earlier = Earlier(denoised, sigmas[k])
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_what_nothing_determines_keeps_its_energy_with_the_multistep_solver():
+    spreads = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
+
+    def energy(solver, config: SamplerConfig) -> float:
+        return sum(gaussian(solver, config, spread) ** 2 for spread in spreads) / len(spreads)
+
+    assert energy("multistep", SamplerConfig()) == pytest.approx(0.66, abs=0.01)
+    assert energy("euler", SamplerConfig(sigma_max=20.0, sigma_min=0.2, rho=5.0)) == pytest.approx(0.33, abs=0.01)
+    assert max(gaussian("multistep", SamplerConfig(), spread) for spread in spreads) < 1.1  # and nothing is exaggerated
+
+
+def test_what_is_determined_is_the_same_for_both_solvers():
+    denoised = torch.randn(2, 3)
+    for solver in ("euler", "multistep"):
+        noisy, earlier = torch.randn(2, 3), None
+        for sigma, after in pairwise(schedule_of(SamplerConfig()).tolist()):
+            noisy = solver_update(solver, noisy, denoised, sigma, after, earlier)
+            earlier = Earlier(denoised, sigma)
+        torch.testing.assert_close(noisy, denoised)
 
 
 def test_last_step_is_the_denoised_latent():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pytest
 import torch
@@ -47,8 +49,12 @@ class Kit:
     judge: Segmenter
     model: WorldModel
     towns: list[EvaluationTown]
+    open_town: Callable[[int, int, ModelConfig], EvaluationTown]
+
+
+kept_town = lru_cache(maxsize=None)(open_town)  # a town paints the same whoever asks
 
 
 @pytest.fixture(scope="session")
 def kit() -> Kit:
-    return Kit(CONFIG, build_judge(), build_model(), [open_town(seed, 6, CONFIG) for seed in (1_000_000, 1_000_001)])
+    return Kit(CONFIG, build_judge(), build_model(), [kept_town(seed, 6, CONFIG) for seed in (1_000_000, 1_000_001)], kept_town)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from everroad.evaluation import quick
 from everroad.evaluation.candidates import Candidate
 from everroad.evaluation.first_frame_baselines import ground_warp, mean_squared_error
 from everroad.evaluation.quick import evaluate_quick
-from everroad.evaluation.reference import open_town
 from everroad.media import read_image
 from everroad.model.config import HTFTConfig
 from everroad.model.world_model import WorldModel
@@ -22,6 +23,14 @@ from everroad.stream.source import to_images
 from everroad.stream.start import start
 
 NUMBERS = ("layout", "layout curve", "persistence", "statistics", "baselines", "acceptance")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kept_towns(kit) -> Iterator[None]:
+    """Every town is authored once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quick, "open_town", kit.open_town)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +95,7 @@ def test_memory_held_at_zero_makes_other_pictures(report: dict[str, Any], out: P
 
 def test_the_sheet_shows_what_the_stream_makes(kit, report: dict[str, Any], out: Path) -> None:
     """A town alone, as ``generate`` makes it, against the batch: equal but for the kernels' rounding."""
-    town = open_town(1_000_001, 6, kit.config)
+    town = kit.open_town(1_000_001, 6, kit.config)
     image = to_images(town.reference(0).picture, next(kit.model.parameters()).device)
     state = start(kit.model, image, town.conditions(0), [1_000_001], ["CAM_FRONT"], steps=2)
     frame, _ = next_frame(kit.model, state, town.conditions(1))
@@ -111,7 +120,7 @@ def test_frames_8_to_16_are_measured_against_both_baselines(kit, tmp_path: Path)
     )
     found = report["models"][0]["baselines"]
     errors: list[list[float]] = []
-    town = open_town(1_000_000, 16, kit.config)
+    town = kit.open_town(1_000_000, 16, kit.config)
     first = town.reference(0).picture
     for frame in range(8, 17):
         truth = town.reference(frame).picture

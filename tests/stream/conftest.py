@@ -60,6 +60,7 @@ class FakeWorldModel(WorldModel):
         still = torch.zeros(n, 1, 1, 2)
         return Context(
             layout=layout,
+            sketch=layout,
             tokens=torch.zeros(n, 1, 1),
             token_mask=torch.ones(n, 1, dtype=torch.bool),
             embedding=conditions.previous_from_current[:, 0, 3:].repeat_interleave(views, 0),

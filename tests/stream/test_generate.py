@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everroad.diffusion.noise import addressed_noise
-from everroad.diffusion.sampler import euler_update, initial_noise_scale
+from everroad.diffusion.sampler import Earlier, initial_noise_scale, multistep_update
 from everroad.model.memory import read_memory, zero_memory
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
@@ -140,13 +140,14 @@ def test_next_frame_is_the_sampler_written_out(kit, fake):
             previous = fake.align(state.previous + level * noise, torch.tensor([level]), context)
             sigmas = state.made_with.sigmas
             x = initial_noise_scale(sigmas[0]) * addressed_noise([3], [i], ["CAM_FRONT"], "initial", state.previous.shape[2:])
-            written = []
+            written, earlier = [], None
             for k in range(4):
                 blank = torch.zeros(1, 1, 32, config.latent_rows, config.latent_columns)
                 ages = [history[a - 1][k] if a <= len(history) else blank for a in config.htft.ages]
                 row = replace(read_memory(state.memory, k, config.htft.ages), sites=(torch.stack(ages, 2),))
                 denoised, (features,) = fake.denoise(x, torch.tensor([sigmas[k]]), previous, context, row)
-                x = euler_update(x, denoised, sigmas[k], sigmas[k + 1])
+                x = multistep_update(x, denoised, sigmas[k], sigmas[k + 1], earlier)
+                earlier = Earlier(denoised, sigmas[k])
                 written.append(features)
             history = [written, *history]
         assert torch.equal(frame.latents, x)

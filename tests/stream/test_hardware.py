@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from everroad.stream.hardware import Stopwatch, describe_hardware, rss_mb, usable_device, versions
+from everroad.stream.hardware import Stopwatch, computes_bfloat16, describe_hardware, rss_mb, usable_device, versions
 
 
 def test_stopwatch_sums_and_skips_the_warm_up():
@@ -45,3 +45,9 @@ def test_devices():
 def test_what_is_described():
     assert "cores" in describe_hardware(torch.device("cpu"))
     assert versions()["torch"].split("+")[0] == torch.__version__.split("+")[0]
+
+
+def test_bfloat16_is_what_the_processor_lists(monkeypatch):
+    for listed, expected in (({"avx2": True, "avx512_bf16": False}, False), ({"avx512_bf16": True}, True), ({}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda listed=listed: listed, raising=False)
+        assert computes_bfloat16(torch.device("cpu")) is expected

@@ -11,13 +11,14 @@ from everroad.model.checkpoint import load_world_model
 from everroad.training.checkpoint import Checkpoint, save_checkpoint
 from everroad.training.overrides import apply_overrides
 from everroad.training.recipes import get_recipe
-from everroad.training.ship import changed_settings, ship
+from everroad.training.ship import changed_settings, scores_of, ship
 
 
 def make_run(folder, name: str, model, overrides: list[str], steps: int) -> None:
     folder.mkdir()
     recipe = apply_overrides(get_recipe(name), overrides)
-    (folder / "recipe.json").write_text(json.dumps({"recipe": plain(recipe)}))
+    ran = {"dtype": "bfloat16", "hardware": "an abacus, 2 cores"}
+    (folder / "recipe.json").write_text(json.dumps({**ran, "recipe": plain(recipe)}))
     line = {"train_step": steps, "over": 20, "loss": 0.5, "seconds": 1.8, "seconds_waiting": 0.0}
     (folder / "metrics.jsonl").write_text(json.dumps(line) + "\n")
     save_checkpoint(folder, Checkpoint(steps, {"ema": model.state_dict(), "weights": {}, "optimiser": {}}, {}))
@@ -50,3 +51,22 @@ def test_the_decoder_of_another_run(tmp_path):
 
 def test_unchanged_settings_are_not_listed():
     assert changed_settings(plain(get_recipe("town-stage1"))) == []
+
+
+def test_a_run_from_shipped_weights_goes_on_from_their_card(tmp_path):
+    model = get_recipe("town-nano-stage1").build()
+    make_run(tmp_path / "one", "town-nano-stage1", model, [], 100)
+    make_run(tmp_path / "two", "town-nano-stage1", model, ["seed=2"], 10)
+    first = ship([tmp_path / "one"], None, tmp_path / "first.safetensors", None)
+    second = ship([tmp_path / "two"], None, tmp_path / "second.safetensors", None, first)
+    assert second["samples"] == 16 * 110
+    assert [stage["samples"] for stage in second["stages"]] == [1600, 160]
+    assert second["stages"][0] == first["stages"][0]
+
+
+def test_scores_are_the_first_models_figures(tmp_path):
+    entry = {"value": 0.5, "bar": 0.85, "passed": False, "valid": True}
+    report = {"command": "everroad evaluate quick --out /some/where", "models": [{"acceptance": {"layout early": entry}}, {"acceptance": {}}]}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    scores = {"command": "everroad evaluate quick --out where", "figures": {"layout early": {"value": 0.5, "bar": 0.85}}}
+    assert scores_of(tmp_path / "report.json") == scores

@@ -11,10 +11,12 @@ from tests.model.conftest import TINY, make_conditions, make_model
 from torch import nn
 
 from everroad.data.blocks import Block
-from everroad.data.sampler import clip_steps_per_block
+from everroad.data.sampler import clip_steps_per_block, frame_steps_per_block
 from everroad.model.memory import Memory
 from everroad.model.presets import PRESETS
+from everroad.training.degrade import degrade_previous
 from everroad.training.denoiser import BlockPlan, DenoiserRecipe
+from everroad.training.own_frames import OwnFramesConfig
 from everroad.training.walks import RolloutRecipe, WalkRecipe
 
 PLAN = BlockPlan(towns=2, segments=2, frames=5, uses=4, workers=0)
@@ -164,3 +166,37 @@ def test_walks_divide_the_recipes_train_steps():
         if isinstance(recipe, WalkRecipe):
             assert recipe.train_steps % (recipe.plan.frames - 1) == 0, name
             assert clip_steps_per_block(recipe.batch, recipe.plan.shape, recipe.plan.uses) > 0
+
+
+def test_own_frames_take_the_place_of_the_truth_where_drawn_and_pause_between_blocks():
+    recipe, model = recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=0.5)), make_model().train()
+    batch = batches_of(recipe, 0, 1)[0]
+    batch = replace(batch, own=replace(batch.own, chosen=torch.tensor([True, False, True, False])))
+    truth = model.encode(batch.previous.float() / 255)
+    previous, sigma, present = recipe._previous(model, truth, batch)
+    level = TINY.sampler.previous_sigma
+    made = batch.roll_outs.at(model, batch.own.clip, batch.own.frame - 1) + level * batch.previous_noise
+    degraded = degrade_previous(truth, batch.previous_noise, batch.degradation)
+    for sample, (own, given) in enumerate(zip(made, degraded, strict=True)):
+        assert torch.equal(previous[sample], own if sample % 2 == 0 else given)
+        assert sigma[sample] == (level if sample % 2 == 0 else batch.degradation.previous_sigma[sample])
+    assert present[[0, 2]].all()
+    per_block = frame_steps_per_block(recipe.batch, PLAN.shape, PLAN.uses)
+    assert [recipe.may_pause(step) for step in (0, 1, per_block - 1, per_block)] == [True, False, False, True]
+    assert recipe_of(DenoiserRecipe).may_pause(1)
+
+
+def test_after_an_own_frame_of_another_town_only_what_the_layout_tells_is_asked_for():
+    recipe = recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=0.5, from_nothing=1.0, untold=0.1))
+    batch = batches_of(recipe, 0, 1)[0]
+    conditions = batch.conditions
+    picture, boxes = torch.zeros_like(conditions.map_image), torch.zeros_like(conditions.box_image)
+    picture[:, 0, 2, :8, :4] = 255  # half of the first cell
+    conditions = replace(conditions, map_image=picture, box_image=boxes)
+    batch = replace(batch, conditions=conditions, own=replace(batch.own, chosen=torch.tensor([True, False, True, False])))
+    told = recipe._told(batch)
+    assert (told[1::2] == 1).all()
+    assert (told[::2, 0, 0, 0, 0] == 0.5).all()
+    assert (told[::2, 0, 0, 1:] == 0.1).all()
+    seen = replace(recipe, own=OwnFramesConfig(share=0.5, from_nothing=0.0))
+    assert (seen._told(batches_of(seen, 0, 1)[0]) == 1).all()

@@ -141,7 +141,7 @@ class _Run:
         with self.watch.stage("conditions"):
             conditions = cat_conditions([town.conditions(frame_index) for town in self.towns])
         rows = [[reference.picture] for reference in references]
-        self._measure_errors(self.trace, frame_index, references)
+        self._measure_baselines(frame_index, references)
         for stream in streams:
             model = stream.candidate.world_model
             if stream.candidate.zero_memory:
@@ -170,8 +170,8 @@ class _Run:
             labels = self.judge.labels(_to_tensor(pictures).to(self.device)).cpu().numpy()
             return [make_record(*of_town) for of_town in zip(pictures, labels, references, strict=True)]
 
-    def _measure_errors(self, trace: Trace, frame_index: int, references: Sequence[Reference]) -> None:
-        """The baselines' errors."""
+    def _measure_baselines(self, frame_index: int, references: Sequence[Reference]) -> None:
+        """The errors of repeating and of warping the first frame."""
         if not BASELINE_FRAMES.first <= frame_index <= BASELINE_FRAMES.last:
             return
         with self.watch.stage("measure"):
@@ -179,7 +179,7 @@ class _Run:
             for town, first, reference in zip(self.towns, self.first, references, strict=True):
                 warped = ground_warp(first, town.source.camera, town.first_from_current(frame_index))
                 errors.append([mean_squared_error(picture, reference.picture) for picture in (first, warped)])
-            trace.errors[frame_index] = np.array(errors)
+            self.trace.errors[frame_index] = np.array(errors)
 
 
 def _to_tensor(pictures: Sequence[Picture]) -> UInt8[Tensor, "b 3 h w"]:

@@ -29,6 +29,7 @@ class Context:
     """One frame's conditions, embedded: made once, read at every denoise step. Views are folded into the batch."""
 
     layout: Float[Tensor, "bv c y x"]
+    sketch: Float[Tensor, "bv z y x"]
     tokens: Float[Tensor, "bv l d"]
     token_mask: Bool[Tensor, "bv l"]
     embedding: Float[Tensor, "bv e"]
@@ -60,13 +61,14 @@ class WorldModel(nn.Module):
         self.noise_levels = nn.Linear(2 * 32, embed)
         self.embed = nn.Sequential(nn.SiLU(), nn.Linear(embed, embed), nn.SiLU())
         self.absent_previous = nn.Parameter(torch.zeros(embed))
-        self.input_layout = nn.Conv2d(unet.condition_width + 1, width, 3, padding=1)
+        self.input_layout = nn.Conv2d(unet.condition_width + 1 + z, width, 3, padding=1)
         self.input = nn.Conv2d(3 * z, width, 3, padding=1)
         self.unet = UNet(config)
         self.output = nn.Conv2d(width, z, 3, padding=1)
         self.carry = nn.Conv2d(2 * z, z, 1)
         self.carry_gate = nn.Linear(embed, z)
-        for layer in (self.output, self.carry_gate):
+        self.carry_where = nn.Conv2d(width, 3, 3, padding=1)
+        for layer in (self.output, self.carry_gate, self.carry_where):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
@@ -99,9 +101,10 @@ class WorldModel(nn.Module):
         anchor_token = self.anchor(anchor.flatten(0, 1), anchor_present)
         grids = flow_grids(conditions)
         visible = nn.functional.avg_pool2d(grids.near_visible.float(), self.config.autoencoder.patch_px)
-        features = torch.cat([self.layout(conditions), visible], 1)
+        layout, sketch = self.layout(conditions)
         return Context(
-            layout=self.input_layout(features),
+            layout=self.input_layout(torch.cat([layout, visible, sketch], 1)),
+            sketch=sketch,
             tokens=torch.cat([anchor_token, box_tokens.to(anchor_token.dtype)], 1),
             token_mask=torch.cat([box_mask.new_ones(len(box_mask), 1), box_mask], 1),
             embedding=self.motion(conditions).repeat_interleave(views, 0),
@@ -152,6 +155,7 @@ class WorldModel(nn.Module):
         h = h + context.layout.to(h.dtype)  # prepared in fp32
         h, features = self.unet(h, embedding, context.tokens, context.token_mask, memory)
         raw = self.output(h) + self.carry_gate(embedding)[:, :, None, None] * self.carry(given)
+        raw = raw + self._carried(h, given, context.sketch)
         raw = raw.float().unflatten(0, (b, views))
         denoised = per_sample(c.skip, noisy) * noisy + per_sample(c.out, noisy) * raw
         return denoised, tuple(f.unflatten(0, (b, views)) for f in features)
@@ -160,6 +164,14 @@ class WorldModel(nn.Module):
         """Keys and values of the features: what the projected memory stores (m = 2c)."""
         blocks = cast(list[HTFT], self.unet.htft)
         return tuple(h.project(f.flatten(0, 1)).unflatten(0, f.shape[:2]) for h, f in zip(blocks, features, strict=True))
+
+    def _carried(
+        self, h: Float[Tensor, "n c y x"], given: Float[Tensor, "n _ y x"], sketch: Float[Tensor, "n z y x"]
+    ) -> Float[Tensor, "n z y x"]:
+        """What is copied of the two views of the previous frame and of the sketch, place by place."""
+        far, near = given.chunk(2, dim=1)
+        trust = self.carry_where(h)
+        return trust[:, :1] * far + trust[:, 1:2] * near + trust[:, 2:] * sketch.to(h.dtype)
 
     def _embedding(self, noise: Float[Tensor, "b"], previous: Previous, context: Context) -> Float[Tensor, "bv e"]:
         views = len(context.embedding) // len(noise)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from everroad.conditions.types import Conditions
 from everroad.diffusion.noise import addressed_noise
-from everroad.diffusion.sampler import euler_update, initial_noise_scale
+from everroad.diffusion.sampler import Earlier, initial_noise_scale, solver_update
 from everroad.model.memory import Memory, read_memory, write_memory
 from everroad.model.world_model import Context, Previous, WorldModel
 from everroad.stream.state import MadeWith, StreamState
@@ -84,12 +84,15 @@ def denoise_frame(
     """All denoise steps of one frame: its latents, and the memory with the frame's features written."""
     htft, sigmas = world_model.config.htft, made_with.sigmas
     rows: list[Features] = []
+    earlier: Earlier | None = None
     with networks_in(made_with.torch_dtype, noisy.device):
         for k in range(made_with.steps):
             row = read_memory(memory, k, htft.ages) if htft.enabled else None
             sigma = torch.full((len(noisy),), sigmas[k], device=noisy.device)
             denoised, features = world_model.denoise(noisy, sigma, previous, context, row)
-            noisy = euler_update(noisy, denoised.float(), sigmas[k], sigmas[k + 1])
+            clean = denoised.float()
+            noisy = solver_update(made_with.solver, noisy, clean, sigmas[k], sigmas[k + 1], earlier)
+            earlier = Earlier(clean, sigmas[k])
             if htft.enabled:
                 rows.append(features if memory.form == "raw" else world_model.project_features(features))
     noisy = world_model.legal(noisy)

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from everroad.conditions.types import cat_tensors, map_tensors
-from everroad.diffusion.sampler import schedule_of
+from everroad.diffusion.sampler import Solver, schedule_of
 from everroad.model import checkpoint
 from everroad.model.memory import Form, Memory
 from everroad.model.world_model import WorldModel
@@ -35,6 +35,7 @@ class MadeWith:
     dtype: str
     model_hash: str
     form: Form
+    solver: Solver = "euler"
 
     def __post_init__(self) -> None:
         if self.dtype not in COMPUTE_DTYPES:
@@ -68,7 +69,8 @@ def make_with(
         raise ValueError(f"steps: expected at least 1 denoise step, got {steps}")
     sigmas = tuple(float(sigma) for sigma in schedule_of(world_model.config.sampler, steps))
     dtype_name = str(dtype).removeprefix("torch.")
-    return MadeWith(sigmas, dtype_name, checkpoint.model_hash(world_model) if model_hash is None else model_hash, form)
+    hashed = checkpoint.model_hash(world_model) if model_hash is None else model_hash
+    return MadeWith(sigmas, dtype_name, hashed, form, world_model.config.sampler.solver)
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ def refuse_other(made_with: MadeWith, expected: MadeWith, what: str) -> None:
             f"{what}: expected the sigma schedule {_rounded(expected.sigmas)}, got {_rounded(made_with.sigmas)}; "
             f"go on with its {made_with.steps} denoise steps"
         )
+    if made_with.solver != expected.solver:
+        raise ValueError(f"{what}: expected the {expected.solver} solver, got {made_with.solver}; go on with {made_with.solver}")
     if made_with.dtype != expected.dtype:
         raise ValueError(f"{what}: expected dtype {expected.dtype}, got {made_with.dtype}; go on with {made_with.dtype}")
     if made_with.form != expected.form:

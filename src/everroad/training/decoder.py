@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from everroad.data.addressing import addressed_generator
 from everroad.data.sampler import frame_draws, frame_steps_per_block
 from everroad.model.world_model import WorldModel
+from everroad.training.critic import PatchCritic, critic_loss, realism_loss
 from everroad.training.denoiser import DenoiserRecipe
 
 
@@ -27,6 +28,7 @@ class DecoderLossConfig:
 
     gradient: float = 0.5
     spectrum: float = 0.0
+    adversarial: float = 0.0
     latent_noise: float = 0.05
 
 
@@ -44,9 +46,16 @@ class DecoderRecipe(DenoiserRecipe):
 
     terms: DecoderLossConfig = field(default_factory=DecoderLossConfig)
 
+    def build(self) -> nn.Module:
+        model = super().build()
+        if self.terms.adversarial:
+            model.critic = PatchCritic()  # in the run only: what ships is the decoder
+        return model
+
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
         model: WorldModel = module  # type: ignore[assignment]
-        return model.autoencoder.detail.parameters()
+        critic = model.critic.parameters() if self.terms.adversarial else ()  # type: ignore[union-attr,operator]
+        return [*model.autoencoder.detail.parameters(), *critic]  # type: ignore[list-item]
 
     def batches(self, first_train_step: int) -> Iterator[Any]:
         per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
@@ -63,9 +72,7 @@ class DecoderRecipe(DenoiserRecipe):
                     yield PictureBatch(images, torch.from_numpy(level) * self.terms.latent_noise * noise)
                     train_step += 1
 
-    def loss(
-        self, module: nn.Module, batch: Any, train_step: int
-    ) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
+    def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         images = batch.images.float() / 255
         with torch.no_grad():
@@ -75,6 +82,9 @@ class DecoderRecipe(DenoiserRecipe):
         total = absolute + self.terms.gradient * gradient_error(decoded, images)
         if self.terms.spectrum:
             total = total + self.terms.spectrum * spectrum_error(decoded, images)
+        if self.terms.adversarial:
+            critic: PatchCritic = model.critic  # type: ignore[assignment]
+            total = total + self.terms.adversarial * realism_loss(critic, decoded) + critic_loss(critic, decoded, images)
         psnr = -10 * (decoded.detach().clamp(0, 1) - images).square().mean().log10()
         return total, {"psnr_db": psnr, "l1": absolute.detach()}
 

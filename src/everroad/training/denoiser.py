@@ -25,7 +25,9 @@ from everroad.model.checkpoint import load_weights, packaged_path, read_safetens
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 from everroad.training.degrade import Degradation, DegradeConfig, degrade_previous, draw_degradation, drop_conditions
+from everroad.training.own_frames import OwnDraws, OwnFramesConfig, RollOuts, draw_own
 from everroad.training.recipe import Recipe
+from everroad.training.sketch import load_sketch
 from everroad.training.strips import rollout_strip
 
 
@@ -58,6 +60,8 @@ class FrameBatch:
     sigma: Float[Tensor, "b"]
     noise: Float[Tensor, "b v z y x"]
     previous_noise: Float[Tensor, "b v z y x"]
+    own: OwnDraws | None = None
+    roll_outs: RollOuts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,7 @@ class DenoiserRecipe(Recipe):
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     levels: NoiseLevelConfig = field(default_factory=NoiseLevelConfig)
     object_weight: float = 1.0
+    own: OwnFramesConfig = field(default_factory=OwnFramesConfig)
 
     def build(self) -> nn.Module:
         model = WorldModel(get_preset(self.preset))
@@ -80,6 +85,7 @@ class DenoiserRecipe(Recipe):
         else:
             code, _ = read_safetensors(packaged_path(f"{self.preset}-code.safetensors"))
             load_weights(model.autoencoder.code, code, "packaged patch code")
+            load_sketch(model)
         return model
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
@@ -104,9 +110,14 @@ class DenoiserRecipe(Recipe):
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step = first_train_step
             for block in blocks:
+                roll_outs = RollOuts(block, self.seed, self.own.from_nothing) if self.own.share else None
                 while train_step // per_block == block.index:
-                    yield self._batch(block, train_step)
+                    yield self._batch(block, roll_outs, train_step)
                     train_step += 1
+
+    def may_pause(self, train_step: int) -> bool:
+        """Own frames are made with a block's first weights, so a run that uses them pauses between blocks."""
+        return not self.own.share or train_step % frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses) == 0
 
     def prefetcher(self, first_block: int) -> BlockPrefetcher:
         """The blocks from ``first_block`` on."""
@@ -116,7 +127,7 @@ class DenoiserRecipe(Recipe):
     def free_fields(self) -> tuple[str, ...]:
         return (*super().free_fields(), "plan.workers", "plan.cache_dir")
 
-    def _batch(self, block: Block, train_step: int) -> FrameBatch:
+    def _batch(self, block: Block, roll_outs: RollOuts | None, train_step: int) -> FrameBatch:
         draws = frame_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
         config = get_preset(self.preset)
         return FrameBatch(
@@ -128,6 +139,8 @@ class DenoiserRecipe(Recipe):
             sigma=self.draw_sigmas("sigma", train_step),
             noise=self.draw_noise("noise", train_step),
             previous_noise=self.draw_noise("previous", train_step),
+            own=draw_own(self.own, self.seed, train_step, draws.clip, draws.frame),
+            roll_outs=roll_outs,
         )
 
     def draw_sigmas(self, purpose: str, train_step: int) -> Float[Tensor, "b"]:
@@ -142,25 +155,49 @@ class DenoiserRecipe(Recipe):
         shape = (self.batch, 1, config.latent_channels, config.latent_rows, config.latent_columns)
         return torch.from_numpy(addressed_generator(self.seed, purpose, train_step).standard_normal(shape, dtype=np.float32))
 
-    def loss(
-        self, module: nn.Module, batch: Any, train_step: int
-    ) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
+    def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         conditions = drop_conditions(batch.conditions, batch.degradation)
         clean, previous, anchor = (encode_bytes(model, images) for images in (batch.target, batch.previous, batch.anchor))
-        previous = degrade_previous(previous, batch.previous_noise, batch.degradation)
+        previous, sigma, present = self._previous(model, previous, batch)
         context = model.prepare(conditions, anchor, batch.degradation.anchor_present)
-        aligned = model.align(previous, batch.degradation.previous_sigma, context, batch.degradation.previous_present)
+        aligned = model.align(previous, sigma, context, present)
         noisy = clean + per_sample(batch.sigma, clean) * batch.noise
         denoised, _ = model.denoise(noisy, batch.sigma, aligned, context, None)
-        per_sample_loss = denoising_loss(denoised, clean, batch.sigma, self.weight_map(batch.conditions))
+        weight = self.weight_map(batch.conditions) * self._told(batch)
+        per_sample_loss = denoising_loss(denoised, clean, batch.sigma, weight)
         return per_sample_loss.mean(), by_noise_level(per_sample_loss.detach(), batch.sigma)
+
+    def _previous(self, model: WorldModel, truth: Tensor, batch: FrameBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """The previous latents as the model is to see them, their noise levels, and which are there."""
+        degradation = batch.degradation
+        previous = degrade_previous(truth, batch.previous_noise, degradation)
+        if batch.roll_outs is None or batch.own is None:
+            return previous, degradation.previous_sigma, degradation.previous_present
+        own = batch.own
+        level = model.config.sampler.previous_sigma
+        made = batch.roll_outs.at(model, own.clip, own.frame - 1) + level * batch.previous_noise
+        return (
+            torch.where(own.chosen.view(-1, 1, 1, 1, 1), made, previous),
+            torch.where(own.chosen, level, degradation.previous_sigma),
+            degradation.previous_present | own.chosen,
+        )
 
     def weight_map(self, conditions: Conditions) -> Float[Tensor, "b v 1 y x"]:
         """1 plus ``object_weight`` times the share of each latent cell that boxes cover."""
         covered = conditions.box_image.amax(2).float() / 255
         patch = get_preset(self.preset).autoencoder.patch_px
         return 1 + self.object_weight * nn.functional.avg_pool2d(covered, patch)[:, :, None]
+
+    def _told(self, batch: FrameBatch) -> Float[Tensor, "b v 1 y x"] | float:
+        """What each cell counts: ``own.untold`` to 1, by the share that the layout says something of, after an own frame of
+        another town; else 1."""
+        if batch.roll_outs is None or batch.own is None:
+            return 1.0
+        layout = torch.cat([batch.conditions.map_image, batch.conditions.box_image], 2).amax(2).float() / 255
+        told = nn.functional.avg_pool2d(layout, get_preset(self.preset).autoencoder.patch_px)[:, :, None]
+        elsewhere = (batch.own.chosen & batch.roll_outs.is_blind(batch.own.clip)).view(-1, 1, 1, 1, 1)
+        return torch.where(elsewhere, told.clamp(min=self.own.untold), 1.0)
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
         return rollout_strip(module)  # type: ignore[arg-type]
@@ -180,4 +217,3 @@ def by_noise_level(losses: Float[Tensor, "b"], sigma: Float[Tensor, "b"]) -> dic
         "loss_sigma_high": sigma >= 1.5,
     }
     return {name: losses[band].mean() for name, band in bands.items() if bool(band.any())}
-

@@ -23,6 +23,7 @@ from everroad import __version__
 from everroad.conditions.types import map_tensors
 from everroad.data.addressing import digest, plain
 from everroad.data.cache import tensors_by_name
+from everroad.stream.hardware import describe_hardware
 from everroad.training.checkpoint import Checkpoint, load_newest, save_checkpoint
 from everroad.training.interrupt import StopSignals
 from everroad.training.log import RunLog
@@ -89,7 +90,7 @@ def train(
         if newest:
             _check_same_recipe(recipe, newest, run_dir)
             restore_tensors(state, newest.groups, newest.train_step)
-        _write_recipe(recipe, run_dir)
+        _write_recipe(recipe, run_dir, torch.device(device), dtype)
         title, steps, loop = recipe.name, recipe.train_steps, recipe.loop
         with RunLog(run_dir, title, state.train_step, steps, loop.log_steps, quiet) as log:
             _loop(recipe, state, run_dir, torch.device(device), dtype, log, stop, until)
@@ -204,9 +205,10 @@ def _check_same_recipe(recipe: Recipe, newest: Checkpoint, run_dir: Path) -> Non
     raise ValueError(f"{run_dir}: expected the settings this run began with, got changes: {changes}; use another run folder")
 
 
-def _write_recipe(recipe: Recipe, run_dir: Path) -> None:
+def _write_recipe(recipe: Recipe, run_dir: Path, device: torch.device, dtype: torch.dtype) -> None:
     beside = run_dir / "recipe.json.partial"
-    beside.write_text(json.dumps({"everroad": __version__, "recipe": plain(recipe)}, indent=1))
+    ran = {"dtype": str(dtype).removeprefix("torch."), "hardware": describe_hardware(device)}
+    beside.write_text(json.dumps({"everroad": __version__, **ran, "recipe": plain(recipe)}, indent=1))
     beside.replace(run_dir / "recipe.json")
 
 

@@ -19,12 +19,14 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW (Loshchilov & Hutter 2019), its learning rate over the train steps, and the average of the weights.
+    """AdamW (Loshchilov & Hutter 2019) or, for kernels, Muon (``training.muon``); its learning rate over the train steps, and
+    the average of the weights.
 
     The rate rises linearly over ``warmup_steps``, then stays or falls as a half cosine to ``final_fraction`` of itself.
     Weight decay acts on parameters of two or more axes. ``ema_decay`` is of the moving average that is sampled and shipped.
     """
 
+    method: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 2e-4
     schedule: Literal["constant", "cosine"] = "cosine"
     warmup_steps: int = 500

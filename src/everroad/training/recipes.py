@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 
 from everroad.training.decoder import DecoderRecipe
+from everroad.training.degrade import DegradeConfig
 from everroad.training.denoiser import BlockPlan, DenoiserRecipe
+from everroad.training.own_frames import OwnFramesConfig
 from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
 from everroad.training.walks import RolloutRecipe, WalkRecipe
 
@@ -24,7 +26,8 @@ def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict
         ),
         f"{preset}-stage1": DenoiserRecipe(
             name=f"{preset}-stage1", preset=preset, batch=batch, train_steps=samples // batch, loop=loop, plan=_FRAMES,
-            optimiser=OptimiserConfig(learning_rate=learning_rate, schedule="constant", warmup_steps=500, ema_decay=0.9995),
+            own=OwnFramesConfig(share=0.4, from_nothing=0.35), object_weight=2.0, degrade=DegradeConfig(drop_previous=0.1),
+            optimiser=OptimiserConfig("muon", learning_rate, schedule="constant", warmup_steps=200, ema_decay=0.999),
         ),
         f"{preset}-stage2": WalkRecipe(
             name=f"{preset}-stage2", preset=preset, batch=batch, train_steps=samples // 10 // batch // walk_steps * walk_steps,
@@ -40,7 +43,7 @@ def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict
 
 
 RECIPES: dict[str, Recipe] = {
-    **_stages("town", batch=16, samples=500_000, learning_rate=4e-4),
+    **_stages("town", batch=32, samples=500_000, learning_rate=6e-4),
     **_stages("town-nano", batch=16, samples=200_000, learning_rate=8e-4),
     **_stages("town-hd", batch=64, samples=4_000_000, learning_rate=4e-4),
 }

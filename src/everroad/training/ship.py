@@ -1,7 +1,8 @@
 """A run's averaged weights as a model file with its card: ``python -m everroad.training.ship RUN [--decoder RUN] --out FILE``.
 
 The card holds what is known of the run: data, recipe and its settings, command, hardware, hours, training samples of every
-stage, git commit. Scores are added by ``--scores REPORT`` (an ``evaluate quick`` report).
+stage, git commit. Runs that began with shipped weights go on from those weights' card (``--after CARD``). Scores are added by
+``--scores REPORT`` (an ``evaluate quick`` report whose first model this is).
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ DETAIL = "autoencoder.detail."
 
 def run_facts(run_dir: Path) -> dict[str, Any]:
     """Recipe, settings, train steps, samples and hours of one run, from what its folder holds."""
-    recipe = json.loads((run_dir / "recipe.json").read_text())["recipe"]
+    about = json.loads((run_dir / "recipe.json").read_text())
+    recipe = about["recipe"]
     lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     steps = lines[-1]["train_step"] if lines else 0
     seconds = sum((line["seconds"] + line["seconds_waiting"]) * line["over"] for line in lines)
     return {
         "recipe": recipe["name"],
-        "command": " ".join(["everroad train", recipe["name"], *changed_settings(recipe), "--dtype bfloat16"]),
+        "command": " ".join(["everroad train", recipe["name"], *changed_settings(recipe), "--dtype", about["dtype"]]),
+        "hardware": about["hardware"],
         "train_steps": steps,
         "samples": steps * recipe["batch"],
         "hours": round(seconds / 3600, 2),
@@ -57,6 +60,16 @@ def changed_settings(recipe: dict[str, Any]) -> list[str]:
     return [text for text in differences(recipe, named, "") if not text.startswith("loop.")]
 
 
+def scores_of(report_path: Path) -> dict[str, Any]:
+    """What a card says of an ``evaluate quick`` report: the first model's figures beside their bars, and on what; of paths only the last part."""
+    report = json.loads(report_path.read_text())
+    figures = {
+        name: {"value": entry["value"], "bar": entry["bar"]} for name, entry in report["models"][0]["acceptance"].items()
+    }
+    words = [Path(word).name if word.startswith("/") else word for word in report["command"].split()]
+    return {"command": " ".join(words), "figures": figures}
+
+
 def git_commit() -> str:
     """The commit checked out where this runs, or "unknown"."""
     try:
@@ -68,15 +81,22 @@ def git_commit() -> str:
         return "unknown"
 
 
-def ship(run_dirs: list[Path], decoder_dir: Path | None, out: Path, scores: dict[str, Any] | None) -> dict[str, Any]:
-    """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card."""
+def ship(
+    run_dirs: list[Path],
+    decoder_dir: Path | None,
+    out: Path,
+    scores: dict[str, Any] | None,
+    earlier: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card, whose stages follow
+    those of the ``earlier`` card."""
     recipe = json.loads((run_dirs[-1] / "recipe.json").read_text())["recipe"]
     model = WorldModel(get_preset(recipe["preset"]))
     tensors = load_run_weights(run_dirs[-1], "ema")
     if decoder_dir is not None:
         tensors |= {name: t for name, t in load_run_weights(decoder_dir, "ema").items() if name.startswith(DETAIL)}
     load_weights(model, tensors, str(run_dirs[-1]))
-    stages = [run_facts(run) for run in run_dirs]
+    stages = [*(earlier["stages"] if earlier else []), *(run_facts(run) for run in run_dirs)]
     card = {
         "data": "towns authored from seeds 0 to 999,999 and painted by everroad.render; no recorded picture",
         "stages": stages,
@@ -97,9 +117,11 @@ def main() -> None:
     parser.add_argument("--decoder", type=Path, help="run folder of the decoder")
     parser.add_argument("--out", type=Path, required=True, help="model file to write")
     parser.add_argument("--scores", type=Path, help="report.json of evaluate quick")
+    parser.add_argument("--after", type=Path, help="card (.json) of the weights that the first run began with")
     arguments = parser.parse_args()
-    scores = json.loads(arguments.scores.read_text())["summary"] if arguments.scores else None
-    card = ship(arguments.runs, arguments.decoder, arguments.out, scores)
+    scores = scores_of(arguments.scores) if arguments.scores else None
+    earlier = json.loads(arguments.after.read_text()) if arguments.after else None
+    card = ship(arguments.runs, arguments.decoder, arguments.out, scores, earlier)
     print(f"{arguments.out}: {card['samples']} samples")
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from everroad.data.addressing import addressed_seed
 from everroad.training.checkpoint import copy_tensors
+from everroad.training.muon import Muon
 from everroad.training.recipe import OptimiserConfig, Recipe
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -52,8 +53,12 @@ def create_state(recipe: Recipe, device: torch.device) -> TrainState:
 def _optimiser(config: OptimiserConfig, trained: dict[str, nn.Parameter]) -> torch.optim.AdamW:
     kernels = [parameter for parameter in trained.values() if parameter.ndim > 1]
     others = [parameter for parameter in trained.values() if parameter.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=config.learning_rate, betas=config.betas)
+    muon = config.method == "muon"
+    groups = [
+        {"params": kernels, "weight_decay": config.weight_decay, "orthogonal": muon},
+        {"params": others, "weight_decay": 0.0, "orthogonal": False},
+    ]
+    return Muon([g for g in groups if g["params"]], lr=config.learning_rate, betas=config.betas)
 
 
 @torch.no_grad()
@@ -73,8 +78,8 @@ def state_tensors(state: TrainState) -> dict[str, dict[str, Tensor]]:
     moments = {
         f"{name}/{moment}": state.optimiser.state[parameter][moment]
         for name, parameter in state.trained.items()
-        if parameter in state.optimiser.state
         for moment in MOMENTS
+        if moment in state.optimiser.state.get(parameter, {})
     }
     return {"weights": state.module.state_dict(), "ema": state.ema.state_dict(), "optimiser": moments}
 
@@ -93,8 +98,9 @@ def restore_tensors(state: TrainState, groups: dict[str, dict[str, Tensor]], tra
     }
     copy_tensors(fresh, moments, "checkpoint optimiser")
     for name, parameter in state.trained.items():
-        if f"{name}/step" in fresh:
-            state.optimiser.state[parameter] = {moment: fresh[f"{name}/{moment}"] for moment in MOMENTS}
+        held = {moment: fresh[f"{name}/{moment}"] for moment in MOMENTS if f"{name}/{moment}" in fresh}
+        if held:
+            state.optimiser.state[parameter] = held
     state.train_step = train_step
 
 

@@ -30,6 +30,7 @@ from everroad.stream.start import start
 from everroad.stream.state import StreamState
 from everroad.training.degrade import degrade_previous, draw_degradation, drop_conditions
 from everroad.training.denoiser import DenoiserRecipe, FrameBatch, by_noise_level, encode_bytes
+from everroad.training.own_frames import roll_out_dtype
 from everroad.training.strips import rollout_strip
 
 
@@ -130,7 +131,6 @@ class RolloutRecipe(WalkRecipe):
     """
 
     double_steps: int = 1500
-    rollout_dtype: str = "bfloat16"
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
         return [p for name, p in module.named_parameters() if not name.startswith("autoencoder.")]
@@ -170,7 +170,7 @@ class RolloutRecipe(WalkRecipe):
                 data.conditions,
                 seeds,
                 ("CAM_FRONT",),
-                dtype=self.rollout_dtype,
+                dtype=roll_out_dtype(truth.device),
                 form="raw",
                 model_hash="training",
             )

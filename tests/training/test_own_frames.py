@@ -1,0 +1,77 @@
+"""Own frames: each is what ``next_frame`` makes of its clip, whoever asks and whenever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.model.conftest import make_conditions, make_model
+
+from everroad.data.addressing import addressed_seed
+from everroad.data.blocks import Block
+from everroad.stream.generate import next_frame
+from everroad.stream.start import start
+from everroad.training.own_frames import OwnFramesConfig, RollOuts, draw_own
+
+CLIPS, FRAMES = 5, 4
+
+
+@pytest.fixture(scope="module")
+def block() -> Block:
+    images = torch.randint(0, 256, (CLIPS, FRAMES, 3, 32, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    return Block(0, images, make_conditions(batch=CLIPS * FRAMES, seed=2))
+
+
+def rows(*places: int) -> torch.Tensor:
+    return torch.tensor(places)
+
+
+def test_with_a_start_picture_frame_0_is_the_truth_and_the_next_ones_are_a_streams(block: Block) -> None:
+    model = make_model()
+    roll_outs = RollOuts(block, 7, from_nothing=0.0)
+    truth = model.encode(block.images[:, :1].float() / 255)
+    torch.testing.assert_close(roll_outs.at(model, rows(3), rows(0)), truth[3:4].half().float())
+
+    def conditions(frame: int):
+        return block.conditions_at(np.array([3]), np.array([frame]))
+
+    seed = addressed_seed(7, "own frames", 0, 3) & 0x7FFFFFFF
+    state = start(model, block.images[3:4, :1].float() / 255, conditions(0), seed, ("CAM_FRONT",), form="raw")
+    for frame in (1, 2):
+        _, state = next_frame(model, state, conditions(frame))
+        torch.testing.assert_close(
+            roll_outs.at(model, rows(3), rows(frame)), state.previous.half().float(), rtol=5e-3, atol=5e-3
+        )
+
+
+def test_a_share_of_the_clips_starts_from_nothing(block: Block) -> None:
+    model = make_model()
+    first = RollOuts(block, 7, from_nothing=0.4).at(model, torch.arange(CLIPS), torch.zeros(CLIPS, dtype=torch.int64))
+    truth = model.encode(block.images[:, :1].float() / 255).half().float()
+    same = [bool(torch.allclose(a, b)) for a, b in zip(first, truth, strict=True)]
+    assert sum(same) == 3
+    assert RollOuts(block, 7, from_nothing=0.4).is_blind(torch.arange(CLIPS)).tolist() == [not one for one in same]
+
+
+def test_roll_outs_are_made_once_and_repeat(block: Block) -> None:
+    model = make_model().train()
+    roll_outs = RollOuts(block, 7, 0.4)
+    before = roll_outs.at(model, rows(0, 4), rows(2, 1))
+    assert model.training
+    torch.testing.assert_close(before, RollOuts(block, 7, 0.4).at(model, rows(0, 4), rows(2, 1)), rtol=0, atol=0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1)
+    assert torch.equal(before, roll_outs.at(model, rows(0, 4), rows(2, 1)))
+
+
+def test_draws_keep_the_share() -> None:
+    clip = frame = np.ones(4000, dtype=np.int64)
+    config = OwnFramesConfig(share=0.3)
+    chosen = draw_own(config, 0, 5, clip, frame).chosen
+    assert abs(float(chosen.float().mean()) - 0.3) < 0.04
+    assert not draw_own(replace(config, share=0.0), 0, 5, clip, frame).chosen.any()
+    with pytest.raises(ValueError, match=r"share: expected 0 to 1, got 2\.0"):
+        OwnFramesConfig(share=2.0)
