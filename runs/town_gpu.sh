@@ -10,7 +10,7 @@ options=(--device cuda --dtype bfloat16)
 plan=(plan.workers=14 plan.towns=56)
 
 everroad train town-decoder "${plan[@]}" batch=64 --out "$out/decoder" "${options[@]}"
-everroad train town-stage1 "${plan[@]}" batch=128 train_steps=31250 optimiser.learning_rate=8e-4 --out "$out/stage1" "${options[@]}"
+everroad train town-stage1 "${plan[@]}" batch=128 train_steps=31250 optimiser.learning_rate=1e-3 --out "$out/stage1" "${options[@]}"
 python -m everroad.training.ship "$out/stage1" --decoder "$out/decoder" --out "$out/stage1.safetensors"
 everroad train town-stage2 "init=$out/stage1.safetensors" "${plan[@]}" batch=128 --out "$out/stage2" "${options[@]}"
 python -m everroad.training.ship "$out/stage1" "$out/stage2" --decoder "$out/decoder" --out "$out/stage2.safetensors"

@@ -198,9 +198,7 @@ def test_generate_makes_a_run_and_refuses_to_make_it_again(
     assert capsys.readouterr() == ("", "")
 
 
-def test_another_frame_rate_is_resampled_and_said(
-    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_another_frame_rate_is_resampled_and_said(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slow = tmp_path / "slow.json.gz"
     assert cli.main(["scenario", "town", "--seed", "1000003", "--seconds", "2", "--frame-rate", "6", "--out", str(slow)]) == 0
     assert cli.main(["generate", str(slow), "--weights", str(weights), "--frames", "2", "--out", str(tmp_path / "out")]) == 0
@@ -332,9 +330,7 @@ def test_output_names_with_another_ending_or_of_a_folder(
     assert "folder" in refused(capsys, "scenario", "town", "--seed", "1", "--out", tmp_path / "folder.json")
 
 
-def test_a_folder_made_for_an_output_goes_when_the_work_fails(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_made_for_an_output_goes_when_the_work_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     refused(capsys, "scenario", "convert", tmp_path / "missing", "--out", tmp_path / "a" / "b" / "log.json")
     assert list(tmp_path.iterdir()) == []
 

@@ -130,9 +130,7 @@ def clip_segments_near(
     return starts, ends, (za >= near_m) | (zb >= near_m)
 
 
-def slerp(
-    q0: Float[ndarray, "*n 4"], q1: Float[ndarray, "*n 4"], ratio: Float[ndarray, "*n"]
-) -> Float[ndarray, "*n 4"]:
+def slerp(q0: Float[ndarray, "*n 4"], q1: Float[ndarray, "*n 4"], ratio: Float[ndarray, "*n"]) -> Float[ndarray, "*n 4"]:
     """Spherical interpolation of wxyz quaternions along the shorter arc; ratio 0 gives q0, 1 gives q1 (up to sign)."""
     dot = np.sum(q0 * q1, axis=-1, keepdims=True)
     q1 = np.where(dot < 0, -q1, q1)

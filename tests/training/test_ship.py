@@ -66,7 +66,10 @@ def test_a_run_from_shipped_weights_goes_on_from_their_card(tmp_path):
 
 def test_scores_are_the_first_models_figures(tmp_path):
     entry = {"value": 0.5, "bar": 0.85, "passed": False, "valid": True}
-    report = {"command": "everroad evaluate quick --out /some/where", "models": [{"acceptance": {"layout early": entry}}, {"acceptance": {}}]}
+    report = {
+        "command": "everroad evaluate quick --out /some/where",
+        "models": [{"acceptance": {"layout early": entry}}, {"acceptance": {}}],
+    }
     (tmp_path / "report.json").write_text(json.dumps(report))
     scores = {"command": "everroad evaluate quick --out where", "figures": {"layout early": {"value": 0.5, "bar": 0.85}}}
     assert scores_of(tmp_path / "report.json") == scores

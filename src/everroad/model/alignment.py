@@ -47,9 +47,7 @@ def flow_grids(conditions: Conditions) -> FlowGrids:
     would move pixels."""
     with torch.autocast(conditions.intrinsics.device.type, enabled=False):
         rows, columns = conditions.height_px // COARSE_PX, conditions.width_px // COARSE_PX
-        rays = camera_rays(
-            coarse_intrinsics(conditions.intrinsics, COARSE_PX), conditions.ego_from_camera, rows, columns
-        )
+        rays = camera_rays(coarse_intrinsics(conditions.intrinsics, COARSE_PX), conditions.ego_from_camera, rows, columns)
         distance, box_depth = near_distance(conditions, rays)
         near_points = _along(conditions, rays, distance)
         near_points = near_points - box_travel(conditions, near_points, box_depth > 0)

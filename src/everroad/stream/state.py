@@ -140,7 +140,9 @@ def refuse_other(made_with: MadeWith, expected: MadeWith, what: str) -> None:
             f"go on with its {made_with.steps} denoise steps"
         )
     if made_with.solver != expected.solver:
-        raise ValueError(f"{what}: expected the {expected.solver} solver, got {made_with.solver}; go on with {made_with.solver}")
+        raise ValueError(
+            f"{what}: expected the {expected.solver} solver, got {made_with.solver}; go on with {made_with.solver}"
+        )
     if made_with.dtype != expected.dtype:
         raise ValueError(f"{what}: expected dtype {expected.dtype}, got {made_with.dtype}; go on with {made_with.dtype}")
     if made_with.form != expected.form:

@@ -61,7 +61,8 @@ def changed_settings(recipe: dict[str, Any]) -> list[str]:
 
 
 def scores_of(report_path: Path) -> dict[str, Any]:
-    """What a card says of an ``evaluate quick`` report: the first model's figures beside their bars, and on what; of paths only the last part."""
+    """What a card says of an ``evaluate quick`` report: the first model's figures beside their bars, and the command, of whose
+    paths only the last part is told."""
     report = json.loads(report_path.read_text())
     figures = {
         name: {"value": entry["value"], "bar": entry["bar"]} for name, entry in report["models"][0]["acceptance"].items()
