@@ -15,7 +15,6 @@ from everroad.diffusion.sampler import (
     multistep_update,
     schedule_of,
     sigma_schedule,
-    solver_update,
 )
 
 
@@ -59,8 +58,8 @@ def gaussian(solver, config: SamplerConfig, spread: float) -> float:
     noisy, earlier = torch.full((1, 1), initial_noise_scale(sigmas[0]), dtype=torch.float64), None
     for sigma, after in pairwise(sigmas):
         denoised = noisy * spread**2 / (spread**2 + sigma**2)
-        noisy = solver_update(solver, noisy, denoised, sigma, after, earlier)
-        earlier = Earlier(denoised, sigma)
+        noisy = multistep_update(noisy, denoised, sigma, after, earlier)
+        earlier = Earlier(denoised, sigma) if solver == "multistep" else None
     return float(noisy) / spread
 
 
@@ -115,8 +114,8 @@ def test_what_is_determined_is_the_same_for_both_solvers():
     for solver in ("euler", "multistep"):
         noisy, earlier = torch.randn(2, 3), None
         for sigma, after in pairwise(schedule_of(SamplerConfig()).tolist()):
-            noisy = solver_update(solver, noisy, denoised, sigma, after, earlier)
-            earlier = Earlier(denoised, sigma)
+            noisy = multistep_update(noisy, denoised, sigma, after, earlier)
+            earlier = Earlier(denoised, sigma) if solver == "multistep" else None
         torch.testing.assert_close(noisy, denoised)
 
 

@@ -48,3 +48,18 @@ def test_kernels_that_no_gradient_reached_are_left_alone() -> None:
     optimiser.step()
     assert torch.equal(kernel.detach(), torch.ones(3, 3))
     assert not optimiser.state[kernel]
+
+
+def test_matrices_are_updated_as_by_torchs_muon() -> None:
+    def after(make) -> torch.Tensor:
+        draw = torch.Generator().manual_seed(3)
+        matrix = torch.nn.Parameter(torch.randn(6, 10, generator=draw))
+        optimiser = make(matrix)
+        for _ in range(4):
+            matrix.grad = torch.randn(6, 10, generator=draw)
+            optimiser.step()
+        return matrix.detach()
+
+    theirs = after(lambda m: torch.optim.Muon([m], lr=0.1, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"))
+    ours = after(lambda m: Muon([{"params": [m], "orthogonal": True, "weight_decay": 0.1}], lr=0.1))
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0.01)  # theirs iterates in bfloat16; an update is some 0.02 an entry

@@ -87,20 +87,9 @@ def multistep_update(
     earlier: Earlier | None,
 ) -> Float[Tensor, "b *rest"]:
     """One step of DPM-Solver++(2M): Euler's step towards ``denoised`` extrapolated from the step before (Lu et al. 2022,
-    eq. 9). The first step has none before it and the last ends at sigma 0, infinitely far in ln sigma: both are Euler's."""
+    eq. 9). The first step has none before it and the last ends at sigma 0, infinitely far in ln sigma: both are Euler's. Who
+    gives no ``earlier`` at all samples by Euler."""
     if earlier is None or sigma_next == 0:
         return euler_update(noisy, denoised, sigma, sigma_next)
     reach = log(sigma / sigma_next) / log(earlier.sigma / sigma)
     return euler_update(noisy, denoised + reach / 2 * (denoised - earlier.denoised), sigma, sigma_next)
-
-
-def solver_update(
-    solver: Solver,
-    noisy: Float[Tensor, "b *rest"],
-    denoised: Float[Tensor, "b *rest"],
-    sigma: float,
-    sigma_next: float,
-    earlier: Earlier | None,
-) -> Float[Tensor, "b *rest"]:
-    """One step of either solver."""
-    return multistep_update(noisy, denoised, sigma, sigma_next, earlier if solver == "multistep" else None)

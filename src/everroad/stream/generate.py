@@ -16,7 +16,7 @@ from torch import Tensor
 
 from everroad.conditions.types import Conditions
 from everroad.diffusion.noise import addressed_noise
-from everroad.diffusion.sampler import Earlier, initial_noise_scale, solver_update
+from everroad.diffusion.sampler import Earlier, initial_noise_scale, multistep_update
 from everroad.model.memory import Memory, read_memory, write_memory
 from everroad.model.world_model import Context, Previous, WorldModel
 from everroad.stream.state import MadeWith, StreamState
@@ -91,8 +91,8 @@ def denoise_frame(
             sigma = torch.full((len(noisy),), sigmas[k], device=noisy.device)
             denoised, features = world_model.denoise(noisy, sigma, previous, context, row)
             clean = denoised.float()
-            noisy = solver_update(made_with.solver, noisy, clean, sigmas[k], sigmas[k + 1], earlier)
-            earlier = Earlier(clean, sigmas[k])
+            noisy = multistep_update(noisy, clean, sigmas[k], sigmas[k + 1], earlier)
+            earlier = Earlier(clean, sigmas[k]) if made_with.solver == "multistep" else None
             if htft.enabled:
                 rows.append(features if memory.form == "raw" else world_model.project_features(features))
     noisy = world_model.legal(noisy)
