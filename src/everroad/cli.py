@@ -199,7 +199,7 @@ def train(
         recipe: Name of the recipe; a wrong one gets the list.
         overrides: Settings of the recipe as key=value, such as optimiser.learning_rate=1e-4.
         out: Folder of the run; out/RECIPE if not given.
-        minutes: Stop, saved, at the first place after this long where the recipe may pause; stage 1 pauses between blocks.
+        minutes: Stop, saved, at the first place after this long where the recipe may pause; stages 2 and 3 pause between walks.
     """
     import torch
 

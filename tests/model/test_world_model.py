@@ -87,6 +87,40 @@ def test_vanishing_noise_gives_the_latent_back(tiny_model):
     torch.testing.assert_close(denoised, noisy, rtol=1e-3, atol=2e-3)
 
 
+@pytest.mark.parametrize("sigma", [0.05, 0.8, 10.0])
+def test_sources_are_weighted_by_the_inverse_of_their_squared_errors(sigma):
+    model, error = make_model(), 0.3
+    with torch.no_grad():
+        model.output.weight.zero_()
+        model.output.bias.zero_()
+        model.trust.weight.zero_()
+        model.trust.bias.fill_(-40.0)
+        model.trust.bias[8:16] = -2 * torch.tensor(error).log()  # the near view's
+    noisy, previous = latents(0), latents(2)
+    context = model.prepare(make_conditions(), latents(1))
+    aligned = model.align(previous, torch.zeros(2), context)
+    denoised = model.denoise(noisy, torch.full((2,), sigma), aligned, context, None)[0]
+    drawn, own = noisy / (1 + sigma**2), sigma**2 / (1 + sigma**2)
+    expected = (error**2 * drawn + own * aligned.near) / (error**2 + own)
+    torch.testing.assert_close(denoised, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_is_believed_lies_between_its_sources(there):
+    model = make_model()
+    with torch.no_grad():
+        model.output.weight.zero_()
+        model.output.bias.zero_()
+    noisy = latents(0)
+    context = model.prepare(make_conditions(), latents(1))
+    aligned = model.align(latents(2), torch.zeros(2), context, torch.tensor([there, there]))
+    denoised = model.denoise(noisy, torch.full((2,), 2.0), aligned, context, None)[0]
+    sources = [noisy / 5, context.sketch.unflatten(0, (2, 1)), *([aligned.far, aligned.near] if there else [])]
+    between = torch.stack(sources)
+    assert (denoised >= between.amin(0) - 1e-5).all()
+    assert (denoised <= between.amax(0) + 1e-5).all()
+
+
 def test_samples_do_not_mix(tiny_model):
     a, b = make_conditions(1, seed=1), make_conditions(1, seed=2)
     args = (latents(0), latents(1), latents(2))

@@ -197,7 +197,7 @@ def test_checkpoints_wait_for_the_end_of_a_walk(tmp_path, monkeypatch):
 def test_a_signal_while_waiting_for_data_saves_at_once(tmp_path):
     @dataclass(frozen=True, kw_only=True)
     class Waiting(TinyRecipe):
-        def batches(self, first_train_step):
+        def batches(self, first_train_step, carried=None):
             for train_step, batch in enumerate(super().batches(first_train_step), first_train_step):
                 if train_step == 3:
                     threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()

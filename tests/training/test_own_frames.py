@@ -15,7 +15,8 @@ from everroad.stream.generate import next_frame
 from everroad.stream.start import start
 from everroad.training.own_frames import OwnFramesConfig, RollOuts, draw_own
 
-CLIPS, FRAMES = 5, 4
+CLIPS, FRAMES = 5, 6
+BLIND = OwnFramesConfig(from_nothing=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +29,9 @@ def rows(*places: int) -> torch.Tensor:
     return torch.tensor(places)
 
 
-def test_with_a_start_picture_frame_0_is_the_truth_and_the_next_ones_are_a_streams(block: Block) -> None:
+def test_own_frames_are_a_streams_that_is_shown_the_truth_every_so_often(block: Block) -> None:
     model = make_model()
-    roll_outs = RollOuts(block, 7, from_nothing=0.0)
+    roll_outs = RollOuts(block, 7, OwnFramesConfig(depth=2))
     truth = model.encode(block.images[:, :1].float() / 255)
     torch.testing.assert_close(roll_outs.at(model, rows(3), rows(0)), truth[3:4].half().float())
 
@@ -39,7 +40,9 @@ def test_with_a_start_picture_frame_0_is_the_truth_and_the_next_ones_are_a_strea
 
     seed = addressed_seed(7, "own frames", 0, 3) & 0x7FFFFFFF
     state = start(model, block.images[3:4, :1].float() / 255, conditions(0), seed, ("CAM_FRONT",), form="raw")
-    for frame in (1, 2):
+    for frame in (1, 2, 3, 4):
+        if frame == 3:
+            state = replace(state, previous=model.encode(block.images[3:4, 2:3].float() / 255).float())
         _, state = next_frame(model, state, conditions(frame))
         torch.testing.assert_close(
             roll_outs.at(model, rows(3), rows(frame)), state.previous.half().float(), rtol=5e-3, atol=5e-3
@@ -48,19 +51,18 @@ def test_with_a_start_picture_frame_0_is_the_truth_and_the_next_ones_are_a_strea
 
 def test_a_share_of_the_clips_starts_from_nothing(block: Block) -> None:
     model = make_model()
-    first = RollOuts(block, 7, from_nothing=0.4).at(model, torch.arange(CLIPS), torch.zeros(CLIPS, dtype=torch.int64))
+    first = RollOuts(block, 7, BLIND).at(model, torch.arange(CLIPS), torch.zeros(CLIPS, dtype=torch.int64))
     truth = model.encode(block.images[:, :1].float() / 255).half().float()
     same = [bool(torch.allclose(a, b)) for a, b in zip(first, truth, strict=True)]
     assert sum(same) == 3
-    assert RollOuts(block, 7, from_nothing=0.4).is_blind(torch.arange(CLIPS)).tolist() == [not one for one in same]
 
 
 def test_roll_outs_are_made_once_and_repeat(block: Block) -> None:
     model = make_model().train()
-    roll_outs = RollOuts(block, 7, 0.4)
+    roll_outs = RollOuts(block, 7, BLIND)
     before = roll_outs.at(model, rows(0, 4), rows(2, 1))
     assert model.training
-    torch.testing.assert_close(before, RollOuts(block, 7, 0.4).at(model, rows(0, 4), rows(2, 1)), rtol=0, atol=0)
+    torch.testing.assert_close(before, RollOuts(block, 7, BLIND).at(model, rows(0, 4), rows(2, 1)), rtol=0, atol=0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1)
@@ -75,3 +77,14 @@ def test_draws_keep_the_share() -> None:
     assert not draw_own(replace(config, share=0.0), 0, 5, clip, frame).chosen.any()
     with pytest.raises(ValueError, match=r"share: expected 0 to 1, got 2\.0"):
         OwnFramesConfig(share=2.0)
+
+
+def test_agreement_falls_as_a_gaussian_of_the_difference_within_each_cell() -> None:
+    config = OwnFramesConfig(tolerance=0.1)
+    difference = torch.zeros(2, 1, 3, 4, 8)
+    difference[..., 4:] = 0.1
+    difference[..., 6:] *= -1
+    expected = torch.exp(torch.tensor([0.0, -0.5])).view(1, 1, 1, 1, 2).expand(2, 1, 1, 1, 2)
+    torch.testing.assert_close(config.agreement(difference, 4), expected)
+    with pytest.raises(ValueError, match="tolerance"):
+        OwnFramesConfig(tolerance=0.0)

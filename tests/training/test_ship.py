@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import torch
+from safetensors.torch import save_file
 
 from everroad.data.addressing import plain
 from everroad.model.checkpoint import load_world_model
@@ -47,6 +49,23 @@ def test_the_decoder_of_another_run(tmp_path):
     loaded, _ = load_world_model(tmp_path / "m.safetensors")
     assert torch.equal(loaded.autoencoder.detail.head.weight, other.autoencoder.detail.head.weight.bfloat16().float())
     assert torch.equal(loaded.input.weight, model.input.weight.bfloat16().float())
+
+
+def test_the_mean_of_several_checkpoints(tmp_path):
+    model, other = (get_recipe("town-nano-stage1").build() for _ in range(2))
+    with torch.no_grad():
+        other.input.weight.add_(1.0)
+    make_run(tmp_path / "one", "town-nano-stage1", model, [], 100)
+    save_file(other.state_dict(), tmp_path / "other.safetensors")
+    card = ship([tmp_path / "one"], None, tmp_path / "m.safetensors", None, others=[tmp_path / "other.safetensors"])
+    loaded = load_world_model(tmp_path / "m.safetensors")[0]
+    expected = ((model.input.weight + other.input.weight) / 2).bfloat16().float()
+    torch.testing.assert_close(loaded.input.weight, expected)
+    assert card["mean_of_checkpoints"] == 2
+    assert card["samples"] == 1600
+    save_file({"nothing": torch.zeros(1)}, tmp_path / "wrong.safetensors")
+    with pytest.raises(ValueError, match="weights to average"):
+        ship([tmp_path / "one"], None, tmp_path / "n.safetensors", None, others=[tmp_path / "wrong.safetensors"])
 
 
 def test_unchanged_settings_are_not_listed():

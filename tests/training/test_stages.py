@@ -16,6 +16,7 @@ from everroad.model.memory import Memory
 from everroad.model.presets import PRESETS
 from everroad.training.degrade import degrade_previous
 from everroad.training.denoiser import BlockPlan, DenoiserRecipe
+from everroad.training.engine import train
 from everroad.training.own_frames import OwnFramesConfig
 from everroad.training.walks import RolloutRecipe, WalkRecipe
 
@@ -168,7 +169,7 @@ def test_walks_divide_the_recipes_train_steps():
             assert clip_steps_per_block(recipe.batch, recipe.plan.shape, recipe.plan.uses) > 0
 
 
-def test_own_frames_take_the_place_of_the_truth_where_drawn_and_pause_between_blocks():
+def test_own_frames_take_the_place_of_the_truth_where_drawn():
     recipe, model = recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=0.5)), make_model().train()
     batch = batches_of(recipe, 0, 1)[0]
     batch = replace(batch, own=replace(batch.own, chosen=torch.tensor([True, False, True, False])))
@@ -181,22 +182,34 @@ def test_own_frames_take_the_place_of_the_truth_where_drawn_and_pause_between_bl
         assert torch.equal(previous[sample], own if sample % 2 == 0 else given)
         assert sigma[sample] == (level if sample % 2 == 0 else batch.degradation.previous_sigma[sample])
     assert present[[0, 2]].all()
+
+
+def test_a_run_with_own_frames_saved_within_a_block_ends_with_the_same_weights(tmp_path):
+    recipe = recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=1.0))
     per_block = frame_steps_per_block(recipe.batch, PLAN.shape, PLAN.uses)
-    assert [recipe.may_pause(step) for step in (0, 1, per_block - 1, per_block)] == [True, False, False, True]
-    assert recipe_of(DenoiserRecipe).may_pause(1)
+    assert per_block > 3
+    whole = train(replace(recipe, train_steps=per_block + 1), tmp_path / "whole", quiet=True)
+    for steps in (2, per_block, per_block + 1):
+        parts = train(replace(recipe, train_steps=steps), tmp_path / "parts", quiet=True)
+    for (name, a), b in zip(whole.module.state_dict().items(), parts.module.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
 
 
-def test_after_an_own_frame_of_another_town_only_what_the_layout_tells_is_asked_for():
-    recipe = recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=0.5, from_nothing=1.0, untold=0.1))
+def test_after_an_own_frame_that_disagrees_the_target_goes_on_from_it_where_the_layout_says_nothing():
+    recipe = recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=0.5, from_nothing=0.0))
     batch = batches_of(recipe, 0, 1)[0]
+    model = recipe.build().eval()
     conditions = batch.conditions
     picture, boxes = torch.zeros_like(conditions.map_image), torch.zeros_like(conditions.box_image)
-    picture[:, 0, 2, :8, :4] = 255  # half of the first cell
+    picture[:, 0, 2, :8] = 255  # the first row of cells
     conditions = replace(conditions, map_image=picture, box_image=boxes)
     batch = replace(batch, conditions=conditions, own=replace(batch.own, chosen=torch.tensor([True, False, True, False])))
-    told = recipe._told(batch)
-    assert (told[1::2] == 1).all()
-    assert (told[::2, 0, 0, 0, 0] == 0.5).all()
-    assert (told[::2, 0, 0, 1:] == 0.1).all()
-    seen = replace(recipe, own=OwnFramesConfig(share=0.5, from_nothing=0.0))
-    assert (seen._told(batches_of(seen, 0, 1)[0]) == 1).all()
+    context = model.prepare(conditions, None)
+    made = batch.roll_outs.at(model, batch.own.clip, batch.own.frame - 1)
+    clean = torch.randn(made.shape, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(recipe._target(model, clean, made, context, batch), clean)  # the same town
+    target = recipe._target(model, clean, made + 1000, context, batch)  # wholly another one
+    own, true = (model.align(z, torch.zeros(4), context).near for z in (made, made + 1000))
+    torch.testing.assert_close(target[1::2], clean[1::2])
+    torch.testing.assert_close(target[::2, ..., 0, :], clean[::2, ..., 0, :])
+    torch.testing.assert_close(target[::2, ..., 1:, :], (clean + own - true)[::2, ..., 1:, :], rtol=1e-3, atol=1e-2)

@@ -4,7 +4,7 @@ statistics in buffers, a frozen part, weight decay groups and a schedule."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class TinyRecipe(Recipe):
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
         return (parameter for name, parameter in module.named_parameters() if not name.startswith("frozen"))
 
-    def batches(self, first_train_step: int) -> Iterator[TinyBatch]:
+    def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[TinyBatch]:
         train_step = first_train_step
         while True:
             draw = addressed_generator(self.seed, "images", train_step)

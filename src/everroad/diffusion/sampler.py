@@ -32,8 +32,8 @@ class SamplerConfig:
     sigma_max: float = 10.0
     sigma_min: float = 0.15
     rho: float = 7.0
-    previous_sigma: float = 0.05
-    solver: Solver = "multistep"
+    previous_sigma: float = 0.02
+    solver: Solver = "euler"
 
     def __post_init__(self) -> None:
         if self.steps < 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class SegmenterRecipe(Recipe):
     def free_fields(self) -> tuple[str, ...]:
         return (*super().free_fields(), "workers", "cache_dir")
 
-    def batches(self, first_train_step: int) -> Iterator[LabelledBatch]:
+    def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[LabelledBatch]:
         cache = Path(self.cache_dir or Path.home() / ".cache" / "everroad" / f"{self.name}-{self.seed}")
         painted = painted_frames(self.pictures, cache, self.workers)
         train_step = first_train_step

@@ -46,6 +46,7 @@ def save_world_model(model: WorldModel, path: Path, card: dict[str, Any], dtype:
     metadata = {"format_version": str(FORMAT_VERSION), "config": json.dumps(config_to_json(model.config))}
     beside = path.with_name(path.name + ".part")
     save_file(tensors, beside, metadata)
+    beside.chmod(0o644)  # safetensors lets nobody but the owner read
     card = {**card, "format_version": FORMAT_VERSION, "preset": model.config.name, "sha256": file_sha256(beside)}
     card_beside = path.with_name(path.name + ".card.part")
     card_beside.write_text(json.dumps(card, indent=2) + "\n")

@@ -12,7 +12,7 @@ from everroad.diffusion.sampler import SamplerConfig
 class UNetConfig:
     """Level widths from fine to coarse, residual blocks a level, levels with self- and cross-attention, embedding widths."""
 
-    widths: tuple[int, ...] = (96, 128, 192)
+    widths: tuple[int, ...] = (64, 128, 192)
     blocks: int = 2
     attention_levels: tuple[int, ...] = (1, 2)
     heads: int = 4

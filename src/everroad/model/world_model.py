@@ -23,6 +23,9 @@ from everroad.model.htft import HTFT
 from everroad.model.memory import MemoryRow
 from everroad.model.unet import UNet
 
+# Which of the four sources of a denoised latent (drawn, far, near, sketch) need a previous frame; axes b v 4 z y x.
+_PREVIOUS = torch.tensor([False, True, True, False]).view(1, 1, 4, 1, 1, 1)
+
 
 @dataclass(frozen=True)
 class Context:
@@ -65,12 +68,12 @@ class WorldModel(nn.Module):
         self.input = nn.Conv2d(3 * z, width, 3, padding=1)
         self.unet = UNet(config)
         self.output = nn.Conv2d(width, z, 3, padding=1)
-        self.carry = nn.Conv2d(2 * z, z, 1)
-        self.carry_gate = nn.Linear(embed, z)
-        self.carry_where = nn.Conv2d(width, 3, 3, padding=1)
-        for layer in (self.output, self.carry_gate, self.carry_where):
+        self.trust = nn.Conv2d(width, 3 * z, 1)
+        for layer in (self.output, self.trust):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        # -ln of the squared errors that far and near view and sketch are taken to have before anything is learnt.
+        self.trust.bias.data.copy_(torch.tensor([1.0, 3.5, 0.5]).repeat_interleave(z))  # type: ignore[union-attr]
 
     def encode(self, images: Float[Tensor, "b v 3 h w"]) -> Float[Tensor, "b v z y x"]:
         """Latents of pictures in [0, 1]."""
@@ -154,10 +157,9 @@ class WorldModel(nn.Module):
         h = self.input(inner)
         h = h + context.layout.to(h.dtype)  # prepared in fp32
         h, features = self.unet(h, embedding, context.tokens, context.token_mask, memory)
-        raw = self.output(h) + self.carry_gate(embedding)[:, :, None, None] * self.carry(given)
-        raw = raw + self._carried(h, given, context.sketch)
-        raw = raw.float().unflatten(0, (b, views))
-        denoised = per_sample(c.skip, noisy) * noisy + per_sample(c.out, noisy) * raw
+        raw = self.output(h).float().unflatten(0, (b, views))
+        drawn = per_sample(c.skip, noisy) * noisy + per_sample(c.out, noisy) * raw
+        denoised = self._believe(h, drawn, c.out.abs(), previous, context)
         return denoised, tuple(f.unflatten(0, (b, views)) for f in features)
 
     def project_features(self, features: tuple[Float[Tensor, "b v _ _ _"], ...]) -> tuple[Float[Tensor, "b v _ _ _"], ...]:
@@ -165,13 +167,28 @@ class WorldModel(nn.Module):
         blocks = cast(list[HTFT], self.unet.htft)
         return tuple(h.project(f.flatten(0, 1)).unflatten(0, f.shape[:2]) for h, f in zip(blocks, features, strict=True))
 
-    def _carried(
-        self, h: Float[Tensor, "n c y x"], given: Float[Tensor, "n _ y x"], sketch: Float[Tensor, "n z y x"]
-    ) -> Float[Tensor, "n z y x"]:
-        """What is copied of the two views of the previous frame and of the sketch, place by place."""
-        far, near = given.chunk(2, dim=1)
-        trust = self.carry_where(h)
-        return trust[:, :1] * far + trust[:, 1:2] * near + trust[:, 2:] * sketch.to(h.dtype)
+    def _believe(
+        self,
+        h: Float[Tensor, "n c y x"],
+        drawn: Float[Tensor, "b v z y x"],
+        error: Float[Tensor, "b"],
+        previous: Previous,
+        context: Context,
+    ) -> Float[Tensor, "b v z y x"]:
+        """A convex mixture of what the network draws, the two views of the previous frame and the sketch, with weights for each
+        place and component. What is known need not pass through the network, and keeps its detail at every noise level.
+
+        Independent estimates are best weighted by the inverse of their squared errors. ``error`` is what drawing has at this
+        noise level if nothing else is known (|c_out| of the preconditioning); those of the others the network predicts, as
+        -ln of their squares.
+        """
+        scores = self.trust(h).float().unflatten(1, (3, -1)).unflatten(0, drawn.shape[:2])  # b v 3 z y x
+        scores = scores + 2 * error.log().view(-1, 1, 1, 1, 1, 1)
+        scores = torch.cat([torch.zeros_like(scores[:, :, :1]), scores], 2)
+        absent = ~previous.present.view(-1, 1, 1, 1, 1, 1) & _PREVIOUS.to(scores.device)
+        weights = scores.masked_fill(absent, -torch.inf).softmax(2)
+        sketch = context.sketch.float().unflatten(0, drawn.shape[:2])
+        return (weights * torch.stack([drawn, previous.far.float(), previous.near.float(), sketch], 2)).sum(2)
 
     def _embedding(self, noise: Float[Tensor, "b"], previous: Previous, context: Context) -> Float[Tensor, "bv e"]:
         views = len(context.embedding) // len(noise)

@@ -77,5 +77,6 @@ def describe(error: ValidationError) -> str:
             return f"{where}: expected this field, got nothing; add it"
         case "extra_forbidden":
             return f"{where}: expected only the fields of the schema, got one that it does not name; remove it"
-    got = repr(first["input"])
-    return f"{where or 'file'}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {got if len(got) <= 60 else got[:57] + '...'}"
+    got, wanted = repr(first["input"]), first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    mend = "read it with the version that wrote it" if where == "format_version" else "mend the file"
+    return f"{where or 'file'}: expected {wanted}, got {got if len(got) <= 60 else got[:57] + '...'}; {mend}"

@@ -5,7 +5,7 @@ Losses compared: L1; with the gradients of the picture; with the magnitudes of i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +57,7 @@ class DecoderRecipe(DenoiserRecipe):
         critic = model.critic.parameters() if self.terms.adversarial else ()  # type: ignore[union-attr,operator]
         return [*model.autoencoder.detail.parameters(), *critic]  # type: ignore[list-item]
 
-    def batches(self, first_train_step: int) -> Iterator[Any]:
+    def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
         per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step = first_train_step
@@ -71,6 +71,9 @@ class DecoderRecipe(DenoiserRecipe):
                     noise = self.draw_noise("decoder", train_step)[:, 0]
                     yield PictureBatch(images, torch.from_numpy(level) * self.terms.latent_noise * noise)
                     train_step += 1
+
+    def carried(self, batch: Any) -> dict[str, Tensor]:
+        return {}
 
     def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ from everroad.diffusion.preconditioning import per_sample
 from everroad.diffusion.sampler import schedule_of
 from everroad.model.checkpoint import load_weights, packaged_path, read_safetensors
 from everroad.model.presets import get_preset
-from everroad.model.world_model import WorldModel
+from everroad.model.world_model import Context, WorldModel
 from everroad.training.degrade import Degradation, DegradeConfig, degrade_previous, draw_degradation, drop_conditions
 from everroad.training.own_frames import OwnDraws, OwnFramesConfig, RollOuts, draw_own
 from everroad.training.recipe import Recipe
 from everroad.training.sketch import load_sketch
 from everroad.training.strips import rollout_strip
+
+OWN = "own_frames"
 
 
 @dataclass(frozen=True)
@@ -105,19 +107,20 @@ class DenoiserRecipe(Recipe):
             town_seconds=self.plan.town_seconds,
         )
 
-    def batches(self, first_train_step: int) -> Iterator[Any]:
+    def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
         per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
         with self.prefetcher(first_train_step // per_block) as blocks:
-            train_step = first_train_step
+            train_step, made = first_train_step, dict(carried or {}) if first_train_step % per_block else {}
             for block in blocks:
-                roll_outs = RollOuts(block, self.seed, self.own.from_nothing) if self.own.share else None
+                roll_outs = RollOuts(block, self.seed, self.own, made.pop(OWN, None)) if self.own.share else None
                 while train_step // per_block == block.index:
                     yield self._batch(block, roll_outs, train_step)
                     train_step += 1
 
-    def may_pause(self, train_step: int) -> bool:
-        """Own frames are made with a block's first weights, so a run that uses them pauses between blocks."""
-        return not self.own.share or train_step % frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses) == 0
+    def carried(self, batch: Any) -> dict[str, Tensor]:
+        """The block's own frames: they were made with its first weights, which a resumed run no longer has."""
+        made = batch.roll_outs.latents if batch.roll_outs is not None else None
+        return {} if made is None else {OWN: made}
 
     def prefetcher(self, first_block: int) -> BlockPrefetcher:
         """The blocks from ``first_block`` on."""
@@ -158,15 +161,15 @@ class DenoiserRecipe(Recipe):
     def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         conditions = drop_conditions(batch.conditions, batch.degradation)
-        clean, previous, anchor = (encode_bytes(model, images) for images in (batch.target, batch.previous, batch.anchor))
-        previous, sigma, present = self._previous(model, previous, batch)
+        clean, truth, anchor = (encode_bytes(model, images) for images in (batch.target, batch.previous, batch.anchor))
+        previous, sigma, present = self._previous(model, truth, batch)
         context = model.prepare(conditions, anchor, batch.degradation.anchor_present)
         aligned = model.align(previous, sigma, context, present)
-        noisy = clean + per_sample(batch.sigma, clean) * batch.noise
+        target = self._target(model, clean, truth, context, batch)
+        noisy = target + per_sample(batch.sigma, clean) * batch.noise
         denoised, _ = model.denoise(noisy, batch.sigma, aligned, context, None)
-        weight = self.weight_map(batch.conditions) * self._told(batch)
-        per_sample_loss = denoising_loss(denoised, clean, batch.sigma, weight)
-        return per_sample_loss.mean(), by_noise_level(per_sample_loss.detach(), batch.sigma)
+        losses = denoising_loss(denoised, target, batch.sigma, self.weight_map(batch.conditions))
+        return losses.mean(), by_noise_level(losses.detach(), batch.sigma)
 
     def _previous(self, model: WorldModel, truth: Tensor, batch: FrameBatch) -> tuple[Tensor, Tensor, Tensor]:
         """The previous latents as the model is to see them, their noise levels, and which are there."""
@@ -189,15 +192,22 @@ class DenoiserRecipe(Recipe):
         patch = get_preset(self.preset).autoencoder.patch_px
         return 1 + self.object_weight * nn.functional.avg_pool2d(covered, patch)[:, :, None]
 
-    def _told(self, batch: FrameBatch) -> Float[Tensor, "b v 1 y x"] | float:
-        """What each cell counts: ``own.untold`` to 1, by the share that the layout says something of, after an own frame of
-        another town; else 1."""
+    @torch.no_grad()
+    def _target(self, model: WorldModel, clean: Tensor, truth: Tensor, context: Context, batch: FrameBatch) -> Tensor:
+        """What is asked for: the true frame; but after an own frame, where that one shows another town than the truth and the
+        layout says nothing, the own frame carried on by what truly changed: near(own) + clean - near(truth)."""
         if batch.roll_outs is None or batch.own is None:
-            return 1.0
+            return clean
+        made = batch.roll_outs.at(model, batch.own.clip, batch.own.frame - 1)
+        level = torch.zeros_like(batch.sigma)
+        own, true = (model.align(previous, level, context).near for previous in (made, truth))
+        code, patch = model.autoencoder.code, model.config.autoencoder.patch_px
+        difference = (code.decode(own.flatten(0, 1)) - code.decode(true.flatten(0, 1))).unflatten(0, own.shape[:2])
+        other = 1 - self.own.agreement(difference, patch)
         layout = torch.cat([batch.conditions.map_image, batch.conditions.box_image], 2).amax(2).float() / 255
-        told = nn.functional.avg_pool2d(layout, get_preset(self.preset).autoencoder.patch_px)[:, :, None]
-        elsewhere = (batch.own.chosen & batch.roll_outs.is_blind(batch.own.clip)).view(-1, 1, 1, 1, 1)
-        return torch.where(elsewhere, told.clamp(min=self.own.untold), 1.0)
+        told = nn.functional.avg_pool2d(layout, patch)[:, :, None]
+        other = other * (1 - told) * batch.own.chosen.view(-1, 1, 1, 1, 1)
+        return clean + other * (own - true)
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
         return rollout_strip(module)  # type: ignore[arg-type]

@@ -86,14 +86,15 @@ def train(
     with _threads(threads), StopSignals() as stop:
         state = create_state(recipe, torch.device(device))  # what is refused is refused before a folder is made
         run_dir.mkdir(parents=True, exist_ok=True)
-        newest = load_newest(run_dir)
+        newest, carried = load_newest(run_dir), {}
         if newest:
             _check_same_recipe(recipe, newest, run_dir)
             restore_tensors(state, newest.groups, newest.train_step)
+            carried = newest.groups.get("carried", {})
         _write_recipe(recipe, run_dir, torch.device(device), dtype)
         title, steps, loop = recipe.name, recipe.train_steps, recipe.loop
         with RunLog(run_dir, title, state.train_step, steps, loop.log_steps, quiet) as log:
-            _loop(recipe, state, run_dir, torch.device(device), dtype, log, stop, until)
+            _loop(recipe, state, carried, run_dir, torch.device(device), dtype, log, stop, until)
     state.module.eval()
     return TrainResult(state.module, state.ema, state.train_step, state.train_step >= recipe.train_steps)
 
@@ -101,6 +102,7 @@ def train(
 def _loop(
     recipe: Recipe,
     state: TrainState,
+    carried: dict[str, Tensor],
     run_dir: Path,
     device: torch.device,
     dtype: torch.dtype,
@@ -111,7 +113,7 @@ def _loop(
     if state.train_step >= recipe.train_steps:
         return
     saved_at, saved_step, every = time.monotonic(), state.train_step, recipe.loop.checkpoint_steps
-    with _closing(recipe.batches(state.train_step)) as batches:
+    with _closing(recipe.batches(state.train_step, carried)) as batches:
         while state.train_step < recipe.train_steps:
             asked_at = time.monotonic()
             try:
@@ -119,10 +121,11 @@ def _loop(
                     batch = next(batches)
             except KeyboardInterrupt:
                 if recipe.may_pause(state.train_step):
-                    _save(recipe, state, run_dir, log)
+                    _save(recipe, state, carried, run_dir, log)
                 raise
             began_at = time.monotonic()
             metrics = _update(recipe, state, map_tensors(batch, lambda tensor: tensor.to(device)), dtype, device, run_dir)
+            carried = recipe.carried(batch)
             clocks = {"seconds": time.monotonic() - began_at, "seconds_waiting": began_at - asked_at}
             log.record(state.train_step, metrics | clocks)
 
@@ -134,7 +137,7 @@ def _loop(
             due |= time.monotonic() - saved_at > 60 * recipe.loop.checkpoint_minutes
             out_of_time = time.monotonic() > until
             if last or ((due or stop.asked or out_of_time) and recipe.may_pause(state.train_step)):
-                _save(recipe, state, run_dir, log)
+                _save(recipe, state, carried, run_dir, log)
                 saved_at, saved_step = time.monotonic(), state.train_step
                 if stop.asked and not last:
                     raise KeyboardInterrupt
@@ -180,10 +183,11 @@ def _draw_strip(recipe: Recipe, state: TrainState, device: torch.device, log: Ru
         log.strip(state.train_step, picture)
 
 
-def _save(recipe: Recipe, state: TrainState, run_dir: Path, log: RunLog) -> None:
+def _save(recipe: Recipe, state: TrainState, carried: dict[str, Tensor], run_dir: Path, log: RunLog) -> None:
     log.flush()
     about = {"everroad": __version__, "torch": torch.__version__, "digest": digest(_fixed(recipe)), "recipe": _fixed(recipe)}
-    save_checkpoint(run_dir, Checkpoint(state.train_step, state_tensors(state), about))
+    groups = state_tensors(state) | ({"carried": carried} if carried else {})
+    save_checkpoint(run_dir, Checkpoint(state.train_step, groups, about))
 
 
 def _fixed(recipe: Recipe) -> dict[str, Any]:

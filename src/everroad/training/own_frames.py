@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from everroad.data.addressing import addressed_generator, addressed_seed
 from everroad.data.blocks import Block
@@ -26,41 +27,53 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class OwnFramesConfig:
-    """``share`` of the samples have a previous frame of the model's own; ``from_nothing`` of the clips start without one.
+    """``share`` of the samples have a previous frame of the model's own, 1 to ``depth`` frames after a true one. In a share
+    ``from_nothing`` of the clips no frame ever was true.
 
-    Such a clip shows another town than the truth. To ask for the truth there would teach to forget the previous frame, so cells
-    that neither map nor boxes say anything of count ``untold`` only.
+    An own frame shows, where nothing tells it, another town than the truth. To ask for the truth there would teach to forget
+    the previous frame; so such a cell is asked to go on as it is (``DenoiserRecipe``), the more the less it agrees with the
+    truth: agreement is exp(-(d / tolerance)² / 2), d the root mean square difference over the cell's pixels and colours, from
+    0 to 1.
     """
 
     share: float = 0.0
-    from_nothing: float = 0.3
-    untold: float = 0.03
+    depth: int = 4
+    from_nothing: float = 0.0
+    tolerance: float = 0.08
+
+    def agreement(self, difference: Float[Tensor, "b v 3 h w"], patch_px: int) -> Float[Tensor, "b v 1 y x"]:
+        """Of each cell: 1 where own and true picture are the same, towards 0 where they differ by more than ``tolerance``."""
+        squared = F.avg_pool2d(difference.flatten(0, 1).square().mean(1, keepdim=True), patch_px)
+        return torch.exp(-squared / (2 * self.tolerance**2)).unflatten(0, difference.shape[:2])
 
     def __post_init__(self) -> None:
-        for name in ("share", "from_nothing", "untold"):
+        if self.depth < 1:
+            raise ValueError(f"depth: expected at least 1, got {self.depth}")
+        if not self.tolerance > 0:
+            raise ValueError(f"tolerance: expected more than 0, got {self.tolerance}")
+        for name in ("share", "from_nothing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
 
 
 class RollOuts:
-    """The roll-outs of one block, made when first asked for."""
+    """The roll-outs of one block, made when first asked for; ``latents`` are those of a run that was saved within it."""
 
-    def __init__(self, block: Block, seed: int, from_nothing: float) -> None:
-        self._block, self._seed = block, seed
+    def __init__(
+        self, block: Block, seed: int, config: OwnFramesConfig, latents: Float[Tensor, "n f z y x"] | None = None
+    ) -> None:
+        self._block, self._seed, self._depth = block, seed, config.depth
         clips = block.images.shape[0]
         self._order = addressed_generator(seed, "own frames", block.index).permutation(clips)
-        self._blind = self._order[: round(from_nothing * clips)]
-        self._latents: Float[Tensor, "n f z y x"] | None = None
-
-    def is_blind(self, clip: Int[Tensor, "b"]) -> Bool[Tensor, "b"]:
-        """Whether the clips' roll-outs start from the conditions alone, so that they show another town than the truth."""
-        return torch.isin(clip, torch.from_numpy(self._blind).to(clip.device))
+        self._blind = self._order[: round(config.from_nothing * clips)]
+        self.latents = latents
 
     def at(self, model: WorldModel, clip: Int[Tensor, "b"], frame: Int[Tensor, "b"]) -> Float[Tensor, "b 1 z y x"]:
         """Latents of the model's own frames."""
-        if self._latents is None:
-            self._latents = self._make(model)
-        return self._latents[clip, frame].float()[:, None]
+        if self.latents is None:
+            self.latents = self._make(model)
+        self.latents = self.latents.to(clip.device)
+        return self.latents[clip, frame].float()[:, None]
 
     def _make(self, model: WorldModel) -> Float[Tensor, "n f z y x"]:
         training = model.training
@@ -78,17 +91,22 @@ class RollOuts:
     def _roll_out(self, model: WorldModel, clip: np.ndarray, blind: bool) -> tuple[np.ndarray, Float[Tensor, "n f z y x"]]:
         device = next(model.parameters()).device
         first = np.zeros_like(clip)
-        image = self._block.images_at(clip, first)[:, None].to(device).float() / 255
+
+        def truth(frame: int) -> Float[Tensor, "b 1 3 h w"]:
+            return self._block.images_at(clip, first + frame)[:, None].to(device).float() / 255
+
         conditions = self._block.conditions_at(clip, first).to(device)
         seeds = [addressed_seed(self._seed, "own frames", self._block.index, int(c)) & 0x7FFFFFFF for c in clip]
         state = start(
-            model, None if blind else image, conditions, seeds, ("CAM_FRONT",), dtype=roll_out_dtype(device), form="raw",
+            model, None if blind else truth(0), conditions, seeds, ("CAM_FRONT",), dtype=roll_out_dtype(device), form="raw",
             model_hash="training",
         )  # fmt: skip
         if blind:  # the anchor is a picture that is no longer to be seen
-            state = replace(state, anchor=model.encode(image).float())
+            state = replace(state, anchor=model.encode(truth(0)).float())
         latents = [state.previous]
         for frame in range(1, self._block.frames - 1):
+            if not blind and (frame - 1) % self._depth == 0:
+                state = replace(state, previous=model.encode(truth(frame - 1)).float())
             _, state = next_frame(model, state, self._block.conditions_at(clip, first + frame).to(device))
             latents.append(state.previous)
         return clip, torch.cat(latents, 1).half()

@@ -7,7 +7,7 @@ from ``train_step`` to ``train_step + 1``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import cos, pi
 from typing import Any, Literal
@@ -101,23 +101,28 @@ class Recipe(ABC):
         """The loss of one train step and what to log beside it (scalars). Changes nothing: no state on the module."""
 
     @abstractmethod
-    def batches(self, first_train_step: int) -> Iterator[Any]:
+    def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
         """The batches of train steps ``first_train_step``, ``first_train_step + 1``, …, the same whatever the first one is.
 
-        A batch is a dataclass of tensors (nested, tuples too) on the CPU; the engine moves its tensors to the device. Where
-        this is a generator it is closed at the end, so resources may be held in ``with``.
+        ``carried`` is what ``carried`` gave when the run was saved before ``first_train_step``. A batch is a dataclass of
+        tensors (nested, tuples too) on the CPU; the engine moves its tensors to the device. Where this is a generator it is
+        closed at the end, so resources may be held in ``with``.
         """
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
         """The parameters that train; the others are frozen. All of them, unless overridden."""
         return module.parameters()
 
+    def carried(self, batch: Any) -> dict[str, Tensor]:
+        """What later train steps read beside weights and optimiser, after the train step of this batch: saved with them."""
+        return {}
+
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
         """A picture that shows how far training is, from the averaged weights; ``None`` for none."""
         return None
 
     def may_pause(self, train_step: int) -> bool:
-        """Whether the weights alone (with the optimiser) are all that the run remembers before this train step.
+        """Whether weights, optimiser and ``carried`` are all that the run remembers before this train step.
 
         Checkpoints are taken only there. A recipe that walks clips and carries features from one train step to the next in the
         objects its ``batches`` yields says true where the walks start.

@@ -12,6 +12,7 @@ from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
 from everroad.training.walks import RolloutRecipe, WalkRecipe
 
 _FRAMES = BlockPlan()
+_OWN = BlockPlan(towns=16, segments=3, frames=25)
 _WALKS = BlockPlan(towns=16, segments=3, frames=25, uses=4)
 
 
@@ -25,8 +26,9 @@ def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict
             optimiser=OptimiserConfig(learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
         ),
         f"{preset}-stage1": DenoiserRecipe(
-            name=f"{preset}-stage1", preset=preset, batch=batch, train_steps=samples // batch, loop=loop, plan=_FRAMES,
-            own=OwnFramesConfig(share=0.4, from_nothing=0.35), object_weight=2.0, degrade=DegradeConfig(drop_previous=0.1),
+            name=f"{preset}-stage1", preset=preset, batch=batch, train_steps=samples // batch, loop=loop, plan=_OWN,
+            own=OwnFramesConfig(share=0.35, depth=12), object_weight=2.0,
+            degrade=DegradeConfig(drop_previous=0.08, clean_share=0.3, noise_high=1.0),
             optimiser=OptimiserConfig("muon", learning_rate, schedule="constant", warmup_steps=200, ema_decay=0.999),
         ),
         f"{preset}-stage2": WalkRecipe(

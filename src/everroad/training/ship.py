@@ -10,17 +10,19 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from everroad.data.addressing import plain
-from everroad.model.checkpoint import load_weights, save_world_model
+from everroad.model.checkpoint import load_weights, read_safetensors, save_world_model
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 from everroad.stream.hardware import describe_hardware
-from everroad.training.checkpoint import load_run_weights
+from everroad.training.checkpoint import copy_tensors, load_run_weights
 from everroad.training.recipes import RECIPES
 
 DETAIL = "autoencoder.detail."
@@ -82,18 +84,33 @@ def git_commit() -> str:
         return "unknown"
 
 
+def mean_weights(each: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of state dicts of one architecture; what is no number with a fraction is the first one's.
+
+    Raises ``ValueError`` where names or shapes differ.
+    """
+    first = each[0]
+    for other in each[1:]:
+        copy_tensors({name: torch.empty_like(tensor) for name, tensor in first.items()}, other, "weights to average")
+    return {
+        name: torch.stack([weights[name].float() for weights in each]).mean(0) if tensor.is_floating_point() else tensor
+        for name, tensor in first.items()
+    }
+
+
 def ship(
     run_dirs: list[Path],
     decoder_dir: Path | None,
     out: Path,
     scores: dict[str, Any] | None,
     earlier: dict[str, Any] | None = None,
+    others: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card, whose stages follow
-    those of the ``earlier`` card."""
+    those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships."""
     recipe = json.loads((run_dirs[-1] / "recipe.json").read_text())["recipe"]
     model = WorldModel(get_preset(recipe["preset"]))
-    tensors = load_run_weights(run_dirs[-1], "ema")
+    tensors = mean_weights([load_run_weights(run_dirs[-1], "ema"), *(read_safetensors(path)[0] for path in others)])
     if decoder_dir is not None:
         tensors |= {name: t for name, t in load_run_weights(decoder_dir, "ema").items() if name.startswith(DETAIL)}
     load_weights(model, tensors, str(run_dirs[-1]))
@@ -102,6 +119,7 @@ def ship(
         "data": "towns authored from seeds 0 to 999,999 and painted by everroad.render; no recorded picture",
         "stages": stages,
         "decoder": run_facts(decoder_dir) if decoder_dir else None,
+        "mean_of_checkpoints": 1 + len(others),
         "samples": sum(stage["samples"] for stage in stages),
         "hardware": describe_hardware(torch.device("cpu")),
         "git_commit": git_commit(),
@@ -119,10 +137,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="model file to write")
     parser.add_argument("--scores", type=Path, help="report.json of evaluate quick")
     parser.add_argument("--after", type=Path, help="card (.json) of the weights that the first run began with")
+    parser.add_argument("--mean-with", type=Path, nargs="+", help="weights of earlier checkpoints, averaged with the last")
     arguments = parser.parse_args()
+    others = arguments.mean_with or []
     scores = scores_of(arguments.scores) if arguments.scores else None
     earlier = json.loads(arguments.after.read_text()) if arguments.after else None
-    card = ship(arguments.runs, arguments.decoder, arguments.out, scores, earlier)
+    card = ship(arguments.runs, arguments.decoder, arguments.out, scores, earlier, others)
     print(f"{arguments.out}: {card['samples']} samples")
 
 

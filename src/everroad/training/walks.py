@@ -7,7 +7,7 @@ ground truth is put in its place, w doubling as training goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,10 +60,13 @@ class WalkRecipe(DenoiserRecipe):
         model: WorldModel = module  # type: ignore[assignment]
         return model.unet.htft.parameters()
 
+    def carried(self, batch: Any) -> dict[str, Tensor]:
+        return {}
+
     def may_pause(self, train_step: int) -> bool:
         return train_step % (self.plan.frames - 1) == 0
 
-    def batches(self, first_train_step: int) -> Iterator[Any]:
+    def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
         per_block = clip_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step, walk = first_train_step, Walk()
