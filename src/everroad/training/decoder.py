@@ -72,9 +72,6 @@ class DecoderRecipe(DenoiserRecipe):
                     yield PictureBatch(images, torch.from_numpy(level) * self.terms.latent_noise * noise)
                     train_step += 1
 
-    def carried(self, batch: Any) -> dict[str, Tensor]:
-        return {}
-
     def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         images = batch.images.float() / 255

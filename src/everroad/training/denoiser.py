@@ -119,8 +119,8 @@ class DenoiserRecipe(Recipe):
 
     def carried(self, batch: Any) -> dict[str, Tensor]:
         """The block's own frames: they were made with its first weights, which a resumed run no longer has."""
-        made = batch.roll_outs.latents if batch.roll_outs is not None else None
-        return {} if made is None else {OWN: made}
+        roll_outs = batch.roll_outs if isinstance(batch, FrameBatch) else None  # later stages and the decoder have none
+        return {} if roll_outs is None or roll_outs.latents is None else {OWN: roll_outs.latents}
 
     def prefetcher(self, first_block: int) -> BlockPrefetcher:
         """The blocks from ``first_block`` on."""

@@ -60,9 +60,6 @@ class WalkRecipe(DenoiserRecipe):
         model: WorldModel = module  # type: ignore[assignment]
         return model.unet.htft.parameters()
 
-    def carried(self, batch: Any) -> dict[str, Tensor]:
-        return {}
-
     def may_pause(self, train_step: int) -> bool:
         return train_step % (self.plan.frames - 1) == 0
 
