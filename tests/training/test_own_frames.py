@@ -32,8 +32,9 @@ def rows(*places: int) -> torch.Tensor:
 def test_own_frames_are_a_streams_that_is_shown_the_truth_every_so_often(block: Block) -> None:
     model = make_model()
     roll_outs = RollOuts(block, 7, OwnFramesConfig(depth=2))
+    roll_outs.make(model)
     truth = model.encode(block.images[:, :1].float() / 255)
-    torch.testing.assert_close(roll_outs.at(model, rows(3), rows(0)), truth[3:4].half().float())
+    torch.testing.assert_close(roll_outs.at(rows(3), rows(0)), truth[3:4].half().float())
 
     def conditions(frame: int):
         return block.conditions_at(np.array([3]), np.array([frame]))
@@ -44,14 +45,14 @@ def test_own_frames_are_a_streams_that_is_shown_the_truth_every_so_often(block: 
         if frame == 3:
             state = replace(state, previous=model.encode(block.images[3:4, 2:3].float() / 255).float())
         _, state = next_frame(model, state, conditions(frame))
-        torch.testing.assert_close(
-            roll_outs.at(model, rows(3), rows(frame)), state.previous.half().float(), rtol=5e-3, atol=5e-3
-        )
+        torch.testing.assert_close(roll_outs.at(rows(3), rows(frame)), state.previous.half().float(), rtol=5e-3, atol=5e-3)
 
 
 def test_a_share_of_the_clips_starts_from_nothing(block: Block) -> None:
     model = make_model()
-    first = RollOuts(block, 7, BLIND).at(model, torch.arange(CLIPS), torch.zeros(CLIPS, dtype=torch.int64))
+    roll_outs = RollOuts(block, 7, BLIND)
+    roll_outs.make(model)
+    first = roll_outs.at(torch.arange(CLIPS), torch.zeros(CLIPS, dtype=torch.int64))
     truth = model.encode(block.images[:, :1].float() / 255).half().float()
     same = [bool(torch.allclose(a, b)) for a, b in zip(first, truth, strict=True)]
     assert sum(same) == 3
@@ -60,13 +61,17 @@ def test_a_share_of_the_clips_starts_from_nothing(block: Block) -> None:
 def test_roll_outs_are_made_once_and_repeat(block: Block) -> None:
     model = make_model().train()
     roll_outs = RollOuts(block, 7, BLIND)
-    before = roll_outs.at(model, rows(0, 4), rows(2, 1))
+    roll_outs.make(model)
+    before = roll_outs.at(rows(0, 4), rows(2, 1))
     assert model.training
-    torch.testing.assert_close(before, RollOuts(block, 7, BLIND).at(model, rows(0, 4), rows(2, 1)), rtol=0, atol=0)
+    again = RollOuts(block, 7, BLIND)
+    again.make(model)
+    assert torch.equal(before, again.at(rows(0, 4), rows(2, 1)))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1)
-    assert torch.equal(before, roll_outs.at(model, rows(0, 4), rows(2, 1)))
+    roll_outs.make(model)
+    assert torch.equal(before, roll_outs.at(rows(0, 4), rows(2, 1)))
 
 
 def test_draws_keep_the_share() -> None:

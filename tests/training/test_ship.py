@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from everroad.data.addressing import plain
 from everroad.model.checkpoint import load_world_model
 from everroad.training.checkpoint import Checkpoint, save_checkpoint
+from everroad.training.layout_critic import LayoutCritic
 from everroad.training.overrides import apply_overrides
 from everroad.training.recipes import get_recipe
 from everroad.training.ship import changed_settings, scores_of, ship
@@ -49,6 +50,16 @@ def test_the_decoder_of_another_run(tmp_path):
     loaded, _ = load_world_model(tmp_path / "m.safetensors")
     assert torch.equal(loaded.autoencoder.detail.head.weight, other.autoencoder.detail.head.weight.bfloat16().float())
     assert torch.equal(loaded.input.weight, model.input.weight.bfloat16().float())
+
+
+def test_a_critic_does_not_ship_and_an_earlier_decoder_is_told(tmp_path):
+    model = get_recipe("town-nano-stage1").build()
+    model.critic = LayoutCritic(8)
+    make_run(tmp_path / "one", "town-nano-stage1", model, [], 10)
+    earlier = {"stages": [], "decoder": {"samples": 7}}
+    card = ship([tmp_path / "one"], None, tmp_path / "m.safetensors", None, earlier)
+    assert card["decoder"] == {"samples": 7}
+    assert not hasattr(load_world_model(tmp_path / "m.safetensors")[0], "critic")
 
 
 def test_the_mean_of_several_checkpoints(tmp_path):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from tests.model.conftest import TINY, make_conditions, make_model
 from torch import nn
 
@@ -17,7 +18,10 @@ from everroad.model.presets import PRESETS
 from everroad.training.degrade import degrade_previous
 from everroad.training.denoiser import BlockPlan, DenoiserRecipe
 from everroad.training.engine import train
-from everroad.training.own_frames import OwnFramesConfig
+from everroad.training.layout_critic import LayoutCritic, RealismConfig
+from everroad.training.own_frames import OwnFramesConfig, RollOuts
+from everroad.training.recipes import get_recipe
+from everroad.training.state import create_state
 from everroad.training.walks import RolloutRecipe, WalkRecipe
 
 PLAN = BlockPlan(towns=2, segments=2, frames=5, uses=4, workers=0)
@@ -173,10 +177,11 @@ def test_own_frames_take_the_place_of_the_truth_where_drawn():
     recipe, model = recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=0.5)), make_model().train()
     batch = batches_of(recipe, 0, 1)[0]
     batch = replace(batch, own=replace(batch.own, chosen=torch.tensor([True, False, True, False])))
+    recipe.ready(model, batch)
     truth = model.encode(batch.previous.float() / 255)
     previous, sigma, present = recipe._previous(model, truth, batch)
     level = TINY.sampler.previous_sigma
-    made = batch.roll_outs.at(model, batch.own.clip, batch.own.frame - 1) + level * batch.previous_noise
+    made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1) + level * batch.previous_noise
     degraded = degrade_previous(truth, batch.previous_noise, batch.degradation)
     for sample, (own, given) in enumerate(zip(made, degraded, strict=True)):
         assert torch.equal(previous[sample], own if sample % 2 == 0 else given)
@@ -196,6 +201,62 @@ def test_a_run_with_own_frames_saved_within_a_block_ends_with_the_same_weights(t
         assert torch.equal(a, b), name
 
 
+def test_own_frames_are_made_with_the_averaged_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(DenoiserRecipe, "sample_strip", lambda *_: None)
+    seen, original = [], RollOuts.make
+    monkeypatch.setattr(RollOuts, "make", lambda self, model: seen.append(model) or original(self, model))
+    result = train(recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=1.0)), tmp_path, quiet=True)
+    assert seen
+    assert all(model is result.ema for model in seen)
+
+
+def test_the_critic_pulls_in_proportion_and_learns_apart(monkeypatch):
+    """The gradient at the denoised latents is the denoising loss's own plus the pull of the asked size; what the critic learns
+    by does not reach the model."""
+    recipe, model = recipe_of(DenoiserRecipe, realism=RealismConfig(weight=0.5, ramp_steps=10, sigma_low=0.0)), make_model()
+    model.critic = LayoutCritic(8)
+    batch = batches_of(recipe, 0, 1)[0]
+    caught = []
+    denoise = model.denoise
+
+    def catching(*arguments):
+        denoised, features = denoise(*arguments)
+        caught.append(denoised)
+        return denoised, features
+
+    monkeypatch.setattr(model, "denoise", catching)
+    gradients, plain = [], replace(recipe, realism=RealismConfig())
+    for maker, train_step in ((plain, 0), (recipe, 0), (recipe, 5), (recipe, 99)):
+        model.zero_grad()
+        loss, metrics = maker.loss(model, batch, train_step)
+        gradients += torch.autograd.grad(loss, caught[-1], retain_graph=True)
+        loss.backward()
+        learns = [parameter.grad is not None for parameter in model.critic.parameters()]
+        assert all(learns) if maker is recipe else not any(learns)
+        assert ("critic_loss" in metrics) == (maker is recipe)
+    own, at_first, half_way, full = gradients
+    torch.testing.assert_close(at_first, own)  # nothing but its own: the critic has yet to learn
+    size = own.flatten(1).norm(dim=1)
+    torch.testing.assert_close((half_way - own).flatten(1).norm(dim=1), 0.25 * size)
+    torch.testing.assert_close((full - own).flatten(1).norm(dim=1), 0.5 * size)
+
+
+def test_the_critic_is_by_adamw_and_its_weights_are_taken_over_or_left(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    recipe = replace(get_recipe("town-nano-stage1"), realism=RealismConfig(weight=0.5, width=8))
+    state = create_state(recipe, torch.device("cpu"))
+    by_muon = {id(p) for group in state.optimiser.param_groups if group["orthogonal"] for p in group["params"]}
+    names = {name for name, p in state.module.named_parameters() if id(p) in by_muon}
+    assert not any(name.startswith("critic.") for name in names)
+    assert "input.weight" in names
+    assert any(name.startswith("critic.") for name in state.trained)
+    save_file(state.module.state_dict(), tmp_path / "run.safetensors")
+    init = str(tmp_path / "run.safetensors")
+    again = replace(recipe, init=init).build()
+    assert torch.equal(again.critic.mix.weight, state.module.critic.mix.weight)
+    assert not hasattr(replace(get_recipe("town-nano-stage1"), init=init).build(), "critic")
+
+
 def test_after_an_own_frame_that_disagrees_the_target_goes_on_from_it_where_the_layout_says_nothing():
     recipe = recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=0.5, from_nothing=0.0))
     batch = batches_of(recipe, 0, 1)[0]
@@ -206,10 +267,16 @@ def test_after_an_own_frame_that_disagrees_the_target_goes_on_from_it_where_the_
     conditions = replace(conditions, map_image=picture, box_image=boxes)
     batch = replace(batch, conditions=conditions, own=replace(batch.own, chosen=torch.tensor([True, False, True, False])))
     context = model.prepare(conditions, None)
-    made = batch.roll_outs.at(model, batch.own.clip, batch.own.frame - 1)
+    recipe.ready(model, batch)
+    made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1)
     clean = torch.randn(made.shape, generator=torch.Generator().manual_seed(3))
-    torch.testing.assert_close(recipe._target(model, clean, made, context, batch), clean)  # the same town
-    target = recipe._target(model, clean, made + 1000, context, batch)  # wholly another one
+    same, asked = recipe._target(model, clean, made, context, batch)  # the same town
+    torch.testing.assert_close(same, clean)
+    torch.testing.assert_close(asked, torch.ones_like(asked))
+    target, asked = recipe._target(model, clean, made + 1000, context, batch)  # wholly another one
+    assert asked[1::2].eq(1).all()
+    assert asked[::2, ..., 0, :].eq(1).all()
+    assert asked[::2, ..., 1:, :].abs().max() < 1e-3
     own, true = (model.align(z, torch.zeros(4), context).near for z in (made, made + 1000))
     torch.testing.assert_close(target[1::2], clean[1::2])
     torch.testing.assert_close(target[::2, ..., 0, :], clean[::2, ..., 0, :])

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
-from everroad.conditions.types import Conditions
+from everroad.conditions.types import Conditions, map_tensors
 from everroad.data.addressing import addressed_generator
 from everroad.data.blocks import Block, BlockConfig, BlockShape
 from everroad.data.prefetch import BlockPrefetcher
@@ -25,6 +25,15 @@ from everroad.model.checkpoint import load_weights, packaged_path, read_safetens
 from everroad.model.presets import get_preset
 from everroad.model.world_model import Context, WorldModel
 from everroad.training.degrade import Degradation, DegradeConfig, degrade_previous, draw_degradation, drop_conditions
+from everroad.training.layout_critic import (
+    CRITIC,
+    LayoutCritic,
+    RealismConfig,
+    in_proportion,
+    layout_pictures,
+    learning_loss,
+    pulling_loss,
+)
 from everroad.training.own_frames import OwnDraws, OwnFramesConfig, RollOuts, draw_own
 from everroad.training.recipe import Recipe
 from everroad.training.sketch import load_sketch
@@ -78,16 +87,22 @@ class DenoiserRecipe(Recipe):
     levels: NoiseLevelConfig = field(default_factory=NoiseLevelConfig)
     object_weight: float = 1.0
     own: OwnFramesConfig = field(default_factory=OwnFramesConfig)
+    realism: RealismConfig = field(default_factory=RealismConfig)
 
     def build(self) -> nn.Module:
-        model = WorldModel(get_preset(self.preset))
+        model, critic = WorldModel(get_preset(self.preset)), {}
         if self.init:
-            path = Path(self.init)
-            load_weights(model, read_safetensors(path)[0], self.init)
+            tensors, _ = read_safetensors(Path(self.init))
+            critic = {name.removeprefix(CRITIC): tensors.pop(name) for name in list(tensors) if name.startswith(CRITIC)}
+            load_weights(model, tensors, self.init)
         else:
             code, _ = read_safetensors(packaged_path(f"{self.preset}-code.safetensors"))
             load_weights(model.autoencoder.code, code, "packaged patch code")
             load_sketch(model)
+        if self.realism.weight:
+            model.critic = LayoutCritic(self.realism.width)  # in the run only: what ships is the model
+            if critic:
+                load_weights(model.critic, critic, self.init)
         return model
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
@@ -116,6 +131,15 @@ class DenoiserRecipe(Recipe):
                 while train_step // per_block == block.index:
                     yield self._batch(block, roll_outs, train_step)
                     train_step += 1
+
+    def ready(self, averaged: nn.Module, batch: Any) -> None:
+        """The block's own frames."""
+        if isinstance(batch, FrameBatch) and batch.roll_outs is not None:
+            batch.roll_outs.make(averaged)  # type: ignore[arg-type]
+
+    def by_adamw(self, name: str) -> bool:
+        """The critic's kernels."""
+        return name.startswith(CRITIC)
 
     def carried(self, batch: Any) -> dict[str, Tensor]:
         """The block's own frames: they were made with its first weights, which a resumed run no longer has."""
@@ -165,11 +189,39 @@ class DenoiserRecipe(Recipe):
         previous, sigma, present = self._previous(model, truth, batch)
         context = model.prepare(conditions, anchor, batch.degradation.anchor_present)
         aligned = model.align(previous, sigma, context, present)
-        target = self._target(model, clean, truth, context, batch)
+        target, asked = self._target(model, clean, truth, context, batch)
         noisy = target + per_sample(batch.sigma, clean) * batch.noise
         denoised, _ = model.denoise(noisy, batch.sigma, aligned, context, None)
         losses = denoising_loss(denoised, target, batch.sigma, self.weight_map(batch.conditions))
-        return losses.mean(), by_noise_level(losses.detach(), batch.sigma)
+        total, figures = losses.mean(), by_noise_level(losses.detach(), batch.sigma)
+        if self.realism.weight:
+            terms, more = self._realism(model, denoised, losses, clean, asked, batch, train_step)
+            total, figures = total + terms, figures | more
+        return total, figures
+
+    def _realism(
+        self, model: WorldModel, denoised: Tensor, losses: Tensor, clean: Tensor, asked: Tensor, batch: Any, train_step: int
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
+        """The critic's learning loss, and its pull on what is denoised (a term with that gradient and without a meaning)."""
+        invents = (batch.sigma >= self.realism.sigma_low).nonzero()[: self.realism.samples, 0]
+        if not len(invents):
+            return losses.new_zeros(()), {}
+        critic: LayoutCritic = model.critic  # type: ignore[assignment]
+        decode = model.autoencoder.code.decode
+        layout = layout_pictures(map_tensors(batch.conditions, lambda tensor: tensor[invents]))
+        given = denoised[invents].detach().requires_grad_()
+        real, made = critic(decode(clean[invents].flatten(0, 1)), layout), critic(decode(given.flatten(0, 1)), layout)
+        pulling = pulling_loss(real, made, asked[invents].flatten(0, 1), self.realism.matching)
+        (pull,) = torch.autograd.grad(pulling, given, retain_graph=True)
+        (own,) = torch.autograd.grad(losses.sum(), denoised, retain_graph=True)
+        pull = in_proportion(pull, own[invents], self.realism.weight_at(train_step))
+        learning = learning_loss(real, made)
+        figures: dict[str, Tensor | float] = {
+            "critic_loss": learning.detach(),
+            "score_real": torch.stack([s.detach().mean() for s in real.scores]).mean(),
+            "score_made": torch.stack([s.detach().mean() for s in made.scores]).mean(),
+        }
+        return (denoised[invents] * pull).sum() / len(losses) + learning, figures
 
     def _previous(self, model: WorldModel, truth: Tensor, batch: FrameBatch) -> tuple[Tensor, Tensor, Tensor]:
         """The previous latents as the model is to see them, their noise levels, and which are there."""
@@ -179,7 +231,7 @@ class DenoiserRecipe(Recipe):
             return previous, degradation.previous_sigma, degradation.previous_present
         own = batch.own
         level = model.config.sampler.previous_sigma
-        made = batch.roll_outs.at(model, own.clip, own.frame - 1) + level * batch.previous_noise
+        made = batch.roll_outs.at(own.clip, own.frame - 1) + level * batch.previous_noise
         return (
             torch.where(own.chosen.view(-1, 1, 1, 1, 1), made, previous),
             torch.where(own.chosen, level, degradation.previous_sigma),
@@ -193,12 +245,15 @@ class DenoiserRecipe(Recipe):
         return 1 + self.object_weight * nn.functional.avg_pool2d(covered, patch)[:, :, None]
 
     @torch.no_grad()
-    def _target(self, model: WorldModel, clean: Tensor, truth: Tensor, context: Context, batch: FrameBatch) -> Tensor:
+    def _target(
+        self, model: WorldModel, clean: Tensor, truth: Tensor, context: Context, batch: FrameBatch
+    ) -> tuple[Tensor, Float[Tensor, "b v 1 y x"]]:
         """What is asked for: the true frame; but after an own frame, where that one shows another town than the truth and the
-        layout says nothing, the own frame carried on by what truly changed: near(own) + clean - near(truth)."""
+        layout says nothing, the own frame carried on by what truly changed: near(own) + clean - near(truth). And how far it is
+        the true frame, 0 to 1."""
         if batch.roll_outs is None or batch.own is None:
-            return clean
-        made = batch.roll_outs.at(model, batch.own.clip, batch.own.frame - 1)
+            return clean, torch.ones_like(clean[:, :, :1])
+        made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1)
         level = torch.zeros_like(batch.sigma)
         own, true = (model.align(previous, level, context).near for previous in (made, truth))
         code, patch = model.autoencoder.code, model.config.autoencoder.patch_px
@@ -207,7 +262,7 @@ class DenoiserRecipe(Recipe):
         layout = torch.cat([batch.conditions.map_image, batch.conditions.box_image], 2).amax(2).float() / 255
         told = nn.functional.avg_pool2d(layout, patch)[:, :, None]
         other = other * (1 - told) * batch.own.chosen.view(-1, 1, 1, 1, 1)
-        return clean + other * (own - true)
+        return clean + other * (own - true), 1 - other
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
         return rollout_strip(module)  # type: ignore[arg-type]

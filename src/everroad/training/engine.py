@@ -155,6 +155,7 @@ def _update(
     state.module.train()
     with addressed_torch_generator(device, recipe.seed, "train step", state.train_step):
         with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+            recipe.ready(state.ema, batch)
             loss, metrics = recipe.loss(state.module, batch, state.train_step)
         loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.trained.values(), recipe.optimiser.gradient_clip)

@@ -1,7 +1,8 @@
 """Previous frames of the model's own making, at the price of one roll-out a block of training pictures.
 
 Stage 3 rolls out beside every train step, which costs more than the training itself. Here each clip of a block is rolled out
-once, by ``next_frame`` and with the weights of that moment, and its frames serve as previous ones as often as they are used.
+once, by ``next_frame`` and with the averaged weights of that moment, which are better than the raw ones and are what ships. Its
+frames serve as previous ones as often as they are used.
 A share of the clips starts from the conditions alone: they are what a stream is after its first frame has long gone.
 Axis letters: ``n`` clips of the block, ``f`` their frames, ``b`` samples of one train step.
 """
@@ -57,7 +58,7 @@ class OwnFramesConfig:
 
 
 class RollOuts:
-    """The roll-outs of one block, made when first asked for; ``latents`` are those of a run that was saved within it."""
+    """The roll-outs of one block; ``latents`` are those of a run that was saved within it, ``None`` until ``make``."""
 
     def __init__(
         self, block: Block, seed: int, config: OwnFramesConfig, latents: Float[Tensor, "n f z y x"] | None = None
@@ -68,13 +69,18 @@ class RollOuts:
         self._blind = self._order[: round(config.from_nothing * clips)]
         self.latents = latents
 
-    def at(self, model: WorldModel, clip: Int[Tensor, "b"], frame: Int[Tensor, "b"]) -> Float[Tensor, "b 1 z y x"]:
-        """Latents of the model's own frames."""
+    def make(self, model: WorldModel) -> None:
+        """Rolls out, where that is not yet done."""
         if self.latents is None:
             self.latents = self._make(model)
+
+    def at(self, clip: Int[Tensor, "b"], frame: Int[Tensor, "b"]) -> Float[Tensor, "b 1 z y x"]:
+        """Latents of the model's own frames, which must have been made."""
+        assert self.latents is not None, "make them first"
         self.latents = self.latents.to(clip.device)
         return self.latents[clip, frame].float()[:, None]
 
+    @torch.no_grad()
     def _make(self, model: WorldModel) -> Float[Tensor, "n f z y x"]:
         training = model.training
         model.eval()

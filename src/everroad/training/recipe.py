@@ -113,6 +113,14 @@ class Recipe(ABC):
         """The parameters that train; the others are frozen. All of them, unless overridden."""
         return module.parameters()
 
+    def ready(self, averaged: nn.Module, batch: Any) -> None:
+        """Makes what the batch needs of the averaged weights, in evaluation mode, before ``loss`` is asked for."""
+        return
+
+    def by_adamw(self, name: str) -> bool:
+        """Whether the parameter of that name is left to AdamW where the method is Muon."""
+        return False
+
     def carried(self, batch: Any) -> dict[str, Tensor]:
         """What later train steps read beside weights and optimiser, after the train step of this batch: saved with them."""
         return {}

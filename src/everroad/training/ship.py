@@ -23,6 +23,7 @@ from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 from everroad.stream.hardware import describe_hardware
 from everroad.training.checkpoint import copy_tensors, load_run_weights
+from everroad.training.layout_critic import CRITIC
 from everroad.training.recipes import RECIPES
 
 DETAIL = "autoencoder.detail."
@@ -110,7 +111,8 @@ def ship(
     those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships."""
     recipe = json.loads((run_dirs[-1] / "recipe.json").read_text())["recipe"]
     model = WorldModel(get_preset(recipe["preset"]))
-    tensors = mean_weights([load_run_weights(run_dirs[-1], "ema"), *(read_safetensors(path)[0] for path in others)])
+    trained = {n: t for n, t in load_run_weights(run_dirs[-1], "ema").items() if not n.startswith(CRITIC)}
+    tensors = mean_weights([trained, *(read_safetensors(path)[0] for path in others)])
     if decoder_dir is not None:
         tensors |= {name: t for name, t in load_run_weights(decoder_dir, "ema").items() if name.startswith(DETAIL)}
     load_weights(model, tensors, str(run_dirs[-1]))
@@ -118,7 +120,7 @@ def ship(
     card = {
         "data": "towns authored from seeds 0 to 999,999 and painted by everroad.render; no recorded picture",
         "stages": stages,
-        "decoder": run_facts(decoder_dir) if decoder_dir else None,
+        "decoder": run_facts(decoder_dir) if decoder_dir else (earlier or {}).get("decoder"),
         "mean_of_checkpoints": 1 + len(others),
         "samples": sum(stage["samples"] for stage in stages),
         "hardware": describe_hardware(torch.device("cpu")),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from everroad.data.addressing import addressed_seed
 from everroad.training.checkpoint import copy_tensors
 from everroad.training.muon import Muon
-from everroad.training.recipe import OptimiserConfig, Recipe
+from everroad.training.recipe import Recipe
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -47,17 +47,19 @@ def create_state(recipe: Recipe, device: torch.device) -> TrainState:
     for parameter in module.parameters():
         parameter.requires_grad_(id(parameter) in chosen)
     ema = copy.deepcopy(module).eval().requires_grad_(False)
-    return TrainState(module, ema, _optimiser(recipe.optimiser, trained), trained, 0)
+    return TrainState(module, ema, _optimiser(recipe, trained), trained, 0)
 
 
-def _optimiser(config: OptimiserConfig, trained: dict[str, nn.Parameter]) -> torch.optim.AdamW:
-    kernels = [parameter for parameter in trained.values() if parameter.ndim > 1]
-    others = [parameter for parameter in trained.values() if parameter.ndim <= 1]
-    muon = config.method == "muon"
+def _optimiser(recipe: Recipe, trained: dict[str, nn.Parameter]) -> torch.optim.AdamW:
+    config = recipe.optimiser
+    kernels = {name: parameter for name, parameter in trained.items() if parameter.ndim > 1}
+    by_muon = {name for name in kernels if config.method == "muon" and not recipe.by_adamw(name)}
     groups = [
-        {"params": kernels, "weight_decay": config.weight_decay, "orthogonal": muon},
-        {"params": others, "weight_decay": 0.0, "orthogonal": False},
+        {"params": [kernels[name] for name in kernels if name in by_muon], "orthogonal": True},
+        {"params": [kernels[name] for name in kernels if name not in by_muon], "orthogonal": False},
+        {"params": [p for p in trained.values() if p.ndim <= 1], "orthogonal": False, "weight_decay": 0.0},
     ]
+    groups = [{"weight_decay": config.weight_decay, **group} for group in groups]
     return Muon([g for g in groups if g["params"]], lr=config.learning_rate, betas=config.betas)
 
 
