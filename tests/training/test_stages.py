@@ -273,11 +273,19 @@ def test_after_an_own_frame_that_disagrees_the_target_goes_on_from_it_where_the_
     same, asked = recipe._target(model, clean, made, context, batch)  # the same town
     torch.testing.assert_close(same, clean)
     torch.testing.assert_close(asked, torch.ones_like(asked))
-    target, asked = recipe._target(model, clean, made + 1000, context, batch)  # wholly another one
+    batch.roll_outs.latents = torch.randn(batch.roll_outs.latents.shape, generator=torch.Generator().manual_seed(4)).half()
+    made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1)
+    target, asked = recipe._target(model, clean, -made, context, batch)  # wholly another one, with as much detail: the negative
     assert asked[1::2].eq(1).all()
     assert asked[::2, ..., 0, :].eq(1).all()
-    assert asked[::2, ..., 1:, :].abs().max() < 1e-3
-    own, true = (model.align(z, torch.zeros(4), context).near for z in (made, made + 1000))
+    own, true = (model.align(z, torch.zeros(4), context).near for z in (made, -made))
     torch.testing.assert_close(target[1::2], clean[1::2])
     torch.testing.assert_close(target[::2, ..., 0, :], clean[::2, ..., 0, :])
-    torch.testing.assert_close(target[::2, ..., 1:, :], (clean + own - true)[::2, ..., 1:, :], rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(target, clean + (1 - asked) * (own - true))
+    code = model.autoencoder.code
+    difference = (code.decode(own[:, 0]) - code.decode(true[:, 0]))[:, None]
+    agreement = recipe.own.agreement(difference, TINY.autoencoder.patch_px)
+    torch.testing.assert_close(asked[::2, ..., 1:, :], agreement[::2, ..., 1:, :], rtol=1e-3, atol=1e-3)
+    assert asked[::2, ..., 1:, :].min() < 0.01
+    _, asked = recipe._target(model, clean, -100 * made, context, batch)  # another one, of which the own frame is but haze
+    assert asked.min() > 0.99
