@@ -81,6 +81,31 @@ def test_none_is_absent(tiny_model):
     assert torch.equal(context.tokens, other.tokens)
 
 
+def silence(model) -> None:
+    """Nothing is drawn but what the noisy latent says."""
+    for layer in (model.output, model.sketch_gain):
+        layer.weight.zero_()
+        layer.bias.zero_()
+
+
+def test_what_is_drawn_has_the_sketch_at_the_gain_of_the_place():
+    """drawn = c_skip noisy + c_out (output + gain * sketch), c_out = -sigma / sqrt(sigma² + 1); here with a constant gain, an output of zero and sigma 1."""
+    model = make_model()
+    with torch.no_grad():
+        silence(model)
+        model.sketch_gain.bias.copy_(torch.arange(8) - 2.0)
+        model.trust.weight.zero_()
+        model.trust.bias.fill_(-40.0)
+    noisy = latents(0)
+    context = model.prepare(make_conditions(), None)
+    assert context.sketch.abs().max() > 0.1
+    aligned = model.align(None, torch.zeros(2), context)
+    denoised = model.denoise(noisy, torch.ones(2), aligned, context, None)[0]
+    gain = (torch.arange(8) - 2.0).view(8, 1, 1)
+    expected = noisy / 2 - 0.5**0.5 * (gain * context.sketch).unflatten(0, (2, 1))
+    torch.testing.assert_close(denoised, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_vanishing_noise_gives_the_latent_back(tiny_model):
     noisy = latents(0)
     denoised = denoise(tiny_model, make_conditions(), noisy, latents(1), latents(2), sigma=1e-4)
@@ -91,8 +116,7 @@ def test_vanishing_noise_gives_the_latent_back(tiny_model):
 def test_sources_are_weighted_by_the_inverse_of_their_squared_errors(sigma):
     model, error = make_model(), 0.3
     with torch.no_grad():
-        model.output.weight.zero_()
-        model.output.bias.zero_()
+        silence(model)
         model.trust.weight.zero_()
         model.trust.bias.fill_(-40.0)
         model.trust.bias[8:16] = -2 * torch.tensor(error).log()  # the near view's
@@ -109,8 +133,7 @@ def test_sources_are_weighted_by_the_inverse_of_their_squared_errors(sigma):
 def test_what_is_believed_lies_between_its_sources(there):
     model = make_model()
     with torch.no_grad():
-        model.output.weight.zero_()
-        model.output.bias.zero_()
+        silence(model)
     noisy = latents(0)
     context = model.prepare(make_conditions(), latents(1))
     aligned = model.align(latents(2), torch.zeros(2), context, torch.tensor([there, there]))

@@ -69,7 +69,8 @@ class WorldModel(nn.Module):
         self.unet = UNet(config)
         self.output = nn.Conv2d(width, z, 3, padding=1)
         self.trust = nn.Conv2d(width, 3 * z, 1)
-        for layer in (self.output, self.trust):
+        self.sketch_gain = nn.Conv2d(width, z, 1)
+        for layer in (self.output, self.trust, self.sketch_gain):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         # -ln of the squared errors that far and near view and sketch are taken to have before anything is learnt.
@@ -157,7 +158,9 @@ class WorldModel(nn.Module):
         h = self.input(inner)
         h = h + context.layout.to(h.dtype)  # prepared in fp32
         h, features = self.unet(h, embedding, context.tokens, context.token_mask, memory)
-        raw = self.output(h).float().unflatten(0, (b, views))
+        # A line's place is in the sketch to the pixel; the network says how strong it is here, and need not repeat where.
+        raw = self.output(h).float() + self.sketch_gain(h).float() * context.sketch.float()
+        raw = raw.unflatten(0, (b, views))
         drawn = per_sample(c.skip, noisy) * noisy + per_sample(c.out, noisy) * raw
         denoised = self._believe(h, drawn, c.out.abs(), previous, context)
         return denoised, tuple(f.unflatten(0, (b, views)) for f in features)
