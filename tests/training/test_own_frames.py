@@ -13,7 +13,7 @@ from everroad.data.addressing import addressed_seed
 from everroad.data.blocks import Block
 from everroad.stream.generate import next_frame
 from everroad.stream.start import start
-from everroad.training.own_frames import OwnFramesConfig, RollOuts, detail_kept, draw_own
+from everroad.training.own_frames import OwnFramesConfig, RollOuts, draw_own
 
 CLIPS, FRAMES = 5, 6
 BLIND = OwnFramesConfig(from_nothing=0.4)
@@ -72,16 +72,6 @@ def test_roll_outs_are_made_once_and_repeat(block: Block) -> None:
             parameter.add_(0.1)
     roll_outs.make(model)
     assert torch.equal(before, roll_outs.at(rows(0, 4), rows(2, 1)))
-
-
-def test_detail_kept_is_the_share_of_gradient_energy() -> None:
-    true = torch.rand(1, 1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
-    flat = torch.full_like(true, 0.3)
-    assert detail_kept(flat, true, 8).max() < 0.01
-    torch.testing.assert_close(detail_kept(true, true, 8), torch.ones(1, 1, 1, 4, 6))
-    torch.testing.assert_close(detail_kept(true, flat, 8), torch.ones(1, 1, 1, 4, 6))
-    torch.testing.assert_close(detail_kept(flat, flat + 0.5, 8), torch.ones(1, 1, 1, 4, 6))
-    torch.testing.assert_close(detail_kept(0.5 * true, true, 8), torch.full((1, 1, 1, 4, 6), 0.25), rtol=0.01, atol=0)
 
 
 def test_draws_keep_the_share() -> None:

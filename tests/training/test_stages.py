@@ -275,7 +275,7 @@ def test_after_an_own_frame_that_disagrees_the_target_goes_on_from_it_where_the_
     torch.testing.assert_close(asked, torch.ones_like(asked))
     batch.roll_outs.latents = torch.randn(batch.roll_outs.latents.shape, generator=torch.Generator().manual_seed(4)).half()
     made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1)
-    target, asked = recipe._target(model, clean, -made, context, batch)  # wholly another one, with as much detail: the negative
+    target, asked = recipe._target(model, clean, -made, context, batch)  # another one: the negative
     assert asked[1::2].eq(1).all()
     assert asked[::2, ..., 0, :].eq(1).all()
     own, true = (model.align(z, torch.zeros(4), context).near for z in (made, -made))
@@ -287,5 +287,3 @@ def test_after_an_own_frame_that_disagrees_the_target_goes_on_from_it_where_the_
     agreement = recipe.own.agreement(difference, TINY.autoencoder.patch_px)
     torch.testing.assert_close(asked[::2, ..., 1:, :], agreement[::2, ..., 1:, :], rtol=1e-3, atol=1e-3)
     assert asked[::2, ..., 1:, :].min() < 0.01
-    _, asked = recipe._target(model, clean, -100 * made, context, batch)  # another one, of which the own frame is but haze
-    assert asked.min() > 0.99

@@ -24,7 +24,6 @@ from everroad.stream.generate import next_frame
 from everroad.stream.start import start
 
 BATCH = 64
-FLAT = 1e-4  # gradient energy (squares of 0 .. 1 a pixel) that counts as none
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class OwnFramesConfig:
 
     An own frame shows, where nothing tells it, another town than the truth. To ask for the truth there would teach to forget
     the previous frame; so such a cell is asked to go on as it is (``DenoiserRecipe``), the more the less it agrees with the
-    truth, and the more it has of the truth's detail, since haze is no town to be kept. Agreement is exp(-(d / tolerance)² / 2),
-    d the root mean square difference over the cell's pixels and colours, from 0 to 1.
+    truth: agreement is exp(-(d / tolerance)² / 2), d the root mean square difference over the cell's pixels and colours, from
+    0 to 1.
     """
 
     share: float = 0.0
@@ -117,18 +116,6 @@ class RollOuts:
             _, state = next_frame(model, state, self._block.conditions_at(clip, first + frame).to(device))
             latents.append(state.previous)
         return clip, torch.cat(latents, 1).half()
-
-
-def detail_kept(own: Float[Tensor, "b v 3 h w"], true: Float[Tensor, "b v 3 h w"], patch_px: int) -> Float[Tensor, "b v 1 y x"]:
-    """The gradient energy of the cells and their neighbours over the truth's, at most 1; 1 where the truth is flat too."""
-
-    def energy(pictures: Tensor) -> Tensor:
-        flat = pictures.flatten(0, 1)
-        squares = F.pad(flat.diff(dim=-1), (0, 1)).square() + F.pad(flat.diff(dim=-2), (0, 0, 0, 1)).square()
-        cells = F.avg_pool2d(squares.mean(1, keepdim=True), patch_px)
-        return F.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False) + FLAT
-
-    return (energy(own) / energy(true)).clamp(max=1).unflatten(0, own.shape[:2])
 
 
 def roll_out_dtype(device: torch.device) -> str:
