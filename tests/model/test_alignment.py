@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from everroad import geometry
-from everroad.model.alignment import WALL_SETBACK_M, flow_grids, warp
+from everroad.model.alignment import WALL_SETBACK_M, fill, flow_grids, hidden_before, warp
 from tests.model.conftest import make_conditions
 
 HEIGHT, WIDTH = 128, 224
@@ -128,3 +130,59 @@ def test_turning_brings_in_what_was_not_seen():
     seen = flow_grids(conditions_with(motion(0.0, 0.2))).near_visible  # the car has turned left: the left edge is new
     assert not bool(seen[0, 0, 30, 2])
     assert bool(seen[0, 0, 30, WIDTH - 3])
+
+
+def test_what_a_box_hid_by_hand():
+    """One row of four blocks. Points: a box at 10 m that was in block 1; a wall behind it there; a post clearly before it; a
+    second box half a metre and one two metres behind it; ground in block 2; and a box that was outside the frame."""
+    pixels = torch.tensor([[1.1, 0.9, 1.0, 1.2, 1.0, 2.0, 9.0], [0.0] * 7]).view(1, 1, 2, 7)
+    depth = torch.tensor([10.0, 30.0, 5.0, 10.5, 12.0, 30.0, 3.0]).view(1, 1, 7)
+    on_box = torch.tensor([True, False, False, True, True, False, True]).view(1, 1, 7)
+    hidden = hidden_before(pixels, depth, on_box, rows=1, columns=4)
+    assert hidden.flatten().tolist() == [False, True, False, False, True, False, False]
+
+
+def test_where_a_crossing_car_was_is_not_found_in_the_previous_frame():
+    conditions = conditions_with(np.eye(4))
+    conditions.depth_image.zero_()
+    conditions.depth_image[..., 60:80, 100:132] = 25  # 10.2 m
+    corners = conditions.boxes.corners_m.clone()
+    corners[0, 0, 0] = corners[0, 0, 0] * 0.1 + torch.tensor([0.0, 0.0, 10.2])
+    shift_px = 20.0
+    speed = shift_px / conditions.intrinsics[0, 0, 0, 0] * 10.2 / conditions.seconds_since_previous[0]
+    velocity = torch.zeros_like(conditions.boxes.velocity_mps)
+    velocity[..., 0] = speed  # to the right
+    grids = flow_grids(replace(conditions, boxes=replace(conditions.boxes, corners_m=corners, velocity_mps=velocity)))
+    expected = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
+    expected[60:84, 80:100] = True  # a block further down, too: its shadow
+    found = grids.hidden[0, 0]
+    assert (found == expected).float().mean() > 0.995
+    assert found[62:78, 84:96].all()
+    assert not found[:, 100:].any()
+    assert not grids.near_visible[0, 0, 70, 90]
+    assert grids.near_visible[0, 0, 70, 110]
+    assert np.abs(pixel_of(grids.near, 70, 116) - [96, 70]).max() < 0.5
+    still = flow_grids(replace(conditions, boxes=replace(conditions.boxes, velocity_mps=torch.zeros_like(velocity))))
+    assert not still.hidden.any()
+
+
+@given(seed=st.integers(0, 99), share=st.floats(0, 0.99))
+def test_holes_are_filled_within_the_range_of_what_is_known(seed, share):
+    draw = torch.Generator().manual_seed(seed)
+    picture = torch.rand(2, 3, 32, 56, generator=draw)
+    holes = torch.rand(2, 1, 32, 56, generator=draw) < share
+    filled = fill(picture, holes)
+    known = ~holes.expand_as(picture)
+    assert torch.equal(filled[known], picture[known])
+    low = torch.where(known, picture, torch.inf).amin((2, 3), keepdim=True)
+    high = torch.where(known, picture, -torch.inf).amax((2, 3), keepdim=True)
+    assert ((filled >= low - 1e-5) & (filled <= high + 1e-5)).all()
+
+
+def test_a_hole_takes_the_colour_around_it():
+    picture = torch.full((1, 3, 64, 64), 0.2)
+    picture[..., 32:] = 0.8
+    holes = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    holes[..., 20:24, 4:10] = holes[..., 20:24, 50:57] = True
+    torn = torch.where(holes, 0.0, picture)
+    torch.testing.assert_close(fill(torn, holes), picture)

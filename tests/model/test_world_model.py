@@ -89,7 +89,8 @@ def silence(model) -> None:
 
 
 def test_what_is_drawn_has_the_sketch_at_the_gain_of_the_place():
-    """drawn = c_skip noisy + c_out (output + gain * sketch), c_out = -sigma / sqrt(sigma² + 1); here with a constant gain, an output of zero and sigma 1."""
+    """drawn = c_skip noisy + c_out (output + gain * sketch), c_out = -sigma / sqrt(sigma² + 1); here the gain is constant,
+    the output zero and sigma 1."""
     model = make_model()
     with torch.no_grad():
         silence(model)
@@ -127,6 +128,24 @@ def test_sources_are_weighted_by_the_inverse_of_their_squared_errors(sigma):
     drawn, own = noisy / (1 + sigma**2), sigma**2 / (1 + sigma**2)
     expected = (error**2 * drawn + own * aligned.near) / (error**2 + own)
     torch.testing.assert_close(denoised, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_near_view_counts_by_the_share_of_the_cell_that_it_found():
+    """All four sources of equal score otherwise: weights 1, 1, share, 1."""
+    model = make_model()
+    with torch.no_grad():
+        silence(model)
+        model.trust.weight.zero_()
+        model.trust.bias.fill_(0.0)
+    noisy, share = latents(0), 0.25
+    context = model.prepare(make_conditions(), latents(1))
+    context = replace(context, visible=torch.full_like(context.visible, share))
+    aligned = model.align(latents(2), torch.zeros(2), context)
+    sigma = 1e4  # at which drawing has an error of 1
+    denoised = model.denoise(noisy, torch.full((2,), sigma), aligned, context, None)[0]
+    sketch = context.sketch.unflatten(0, (2, 1))
+    expected = (aligned.far + share * aligned.near + sketch) / (3 + share)
+    torch.testing.assert_close(denoised, expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("there", [True, False])

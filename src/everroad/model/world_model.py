@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from everroad.conditions.types import Conditions
 from everroad.diffusion.preconditioning import per_sample, precondition
-from everroad.model.alignment import FlowGrids, flow_grids, warp
+from everroad.model.alignment import FlowGrids, fill, flow_grids, warp
 from everroad.model.autoencoder import Autoencoder
 from everroad.model.config import ModelConfig
 from everroad.model.embedders import AnchorEmbedder, BoxEmbedder, LayoutEmbedder, MotionEmbedder, fourier
@@ -24,6 +24,7 @@ from everroad.model.memory import MemoryRow
 from everroad.model.unet import UNet
 
 # Which of the four sources of a denoised latent (drawn, far, near, sketch) need a previous frame; axes b v 4 z y x.
+UNSEEN = 1e-3  # the weight of the near view where it found nothing
 _PREVIOUS = torch.tensor([False, True, True, False]).view(1, 1, 4, 1, 1, 1)
 
 
@@ -37,6 +38,7 @@ class Context:
     token_mask: Bool[Tensor, "bv l"]
     embedding: Float[Tensor, "bv e"]
     grids: FlowGrids
+    visible: Float[Tensor, "bv 1 y x"]  # the share of each cell that the near view found in the previous frame
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class WorldModel(nn.Module):
             token_mask=torch.cat([box_mask.new_ones(len(box_mask), 1), box_mask], 1),
             embedding=self.motion(conditions).repeat_interleave(views, 0),
             grids=grids,
+            visible=visible,
         )
 
     def align(
@@ -134,10 +137,9 @@ class WorldModel(nn.Module):
         code = self.autoencoder.code
         picture = code.decode(previous.flatten(0, 1))
         keep = per_sample(present.to(previous.dtype), previous)
-        far, near = (
-            code.encode(warp(picture, grid)).unflatten(0, previous.shape[:2]) * keep
-            for grid in (context.grids.far, context.grids.near)
-        )
+        grids = context.grids
+        views = (warp(picture, grids.far), fill(warp(picture, grids.near), grids.hidden))
+        far, near = (code.encode(view).unflatten(0, previous.shape[:2]) * keep for view in views)
         return Previous(far, near, previous_sigma, present)
 
     def denoise(
@@ -183,10 +185,12 @@ class WorldModel(nn.Module):
 
         Independent estimates are best weighted by the inverse of their squared errors. ``error`` is what drawing has at this
         noise level if nothing else is known (|c_out| of the preconditioning); those of the others the network predicts, as
-        -ln of their squares.
+        -ln of their squares. The near view counts by the share of the cell that it found.
         """
         scores = self.trust(h).float().unflatten(1, (3, -1)).unflatten(0, drawn.shape[:2])  # b v 3 z y x
         scores = scores + 2 * error.log().view(-1, 1, 1, 1, 1, 1)
+        seen = context.visible.unflatten(0, drawn.shape[:2]).clamp(min=UNSEEN).log()
+        scores = torch.stack([scores[:, :, 0], scores[:, :, 1] + seen, scores[:, :, 2]], 2)
         scores = torch.cat([torch.zeros_like(scores[:, :, :1]), scores], 2)
         absent = ~previous.present.view(-1, 1, 1, 1, 1, 1) & _PREVIOUS.to(scores.device)
         weights = scores.masked_fill(absent, -torch.inf).softmax(2)
