@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, BoxList, Conditions, Presence
 from everroad.model.alignment import FlowGrids
-from everroad.model.config import AutoencoderConfig, HTFTConfig, ModelConfig, UNetConfig
+from everroad.model.config import AutoencoderConfig, BeliefConfig, HTFTConfig, ModelConfig, UNetConfig
 from everroad.model.memory import MemoryRow
-from everroad.model.world_model import Context, Previous, WorldModel
+from everroad.model.world_model import AS_PREDICTED, Context, Previous, WorldModel
 
 CONFIG = ModelConfig(
     name="fake",
@@ -22,6 +22,7 @@ CONFIG = ModelConfig(
     autoencoder=AutoencoderConfig(channels=6),
     unet=UNetConfig(widths=(32,), blocks=1, attention_levels=()),
     htft=HTFTConfig(ages=(1, 2, 4), length=4),
+    belief=BeliefConfig(retention=0.3, selection=1.5),
 )
 
 
@@ -64,7 +65,8 @@ class FakeWorldModel(WorldModel):
             tokens=torch.zeros(n, 1, 1),
             token_mask=torch.ones(n, 1, dtype=torch.bool),
             embedding=conditions.previous_from_current[:, 0, 3:].repeat_interleave(views, 0),
-            grids=FlowGrids(still, still, torch.ones(n, 1, 1, 1, dtype=torch.bool)),
+            grids=FlowGrids(still, still, *(torch.full((n, 1, 1, 1), seen) for seen in (True, False))),
+            visible=torch.ones_like(layout[:, :1]),
         )
 
     def align(
@@ -77,11 +79,17 @@ class FakeWorldModel(WorldModel):
         return Previous(previous, previous.roll(1, -1), previous_sigma, torch.ones(b, dtype=torch.bool))
 
     def denoise(
-        self, noisy: Tensor, sigma: Tensor, previous: Previous, context: Context, memory: MemoryRow | None
+        self,
+        noisy: Tensor,
+        sigma: Tensor,
+        previous: Previous,
+        context: Context,
+        memory: MemoryRow | None,
+        belief: BeliefConfig = AS_PREDICTED,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         lead = noisy.shape[:2]
         scale = (1 + sigma.square()).rsqrt().view(-1, 1, 1, 1, 1)
-        given = previous.near + previous.sigma.view(-1, 1, 1, 1, 1)
+        given = belief.selection * previous.near + belief.retention + previous.sigma.view(-1, 1, 1, 1, 1)
         h = self.input(torch.cat([noisy * scale, given], 2).flatten(0, 1)) + context.layout
         h = torch.tanh(h + context.embedding[:, :, None, None])
         features = (h.unflatten(0, lead),)

@@ -147,7 +147,7 @@ def test_next_frame_is_the_sampler_written_out(kit, fake, solver):
                 blank = torch.zeros(1, 1, 32, config.latent_rows, config.latent_columns)
                 ages = [history[a - 1][k] if a <= len(history) else blank for a in config.htft.ages]
                 row = replace(read_memory(state.memory, k, config.htft.ages), sites=(torch.stack(ages, 2),))
-                denoised, (features,) = fake.denoise(x, torch.tensor([sigmas[k]]), previous, context, row)
+                denoised, (features,) = fake.denoise(x, torch.tensor([sigmas[k]]), previous, context, row, config.belief)
                 x = multistep_update(x, denoised, sigmas[k], sigmas[k + 1], earlier)
                 earlier = Earlier(denoised, sigmas[k]) if solver == "multistep" else None
                 written.append(features)

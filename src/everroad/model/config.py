@@ -58,6 +58,26 @@ class AutoencoderConfig:
 
 
 @dataclass(frozen=True)
+class BeliefConfig:
+    """How the predicted errors of the sources (``WorldModel``) are read when frames follow one another; training on single
+    frames reads them as they are.
+
+    ``retention`` (nats) favours the two views of the previous frame: an error made once stays in all frames after it, which
+    single frames do not show. ``selection`` multiplies the scores: at 1 sources are averaged for the least squared error,
+    which blurs where they differ; above 1 the best one is chosen more and more.
+    """
+
+    retention: float = 0.0
+    selection: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.selection > 0:
+            raise ValueError(f"belief.selection: expected more than 0, got {self.selection}")
+        if not -50 <= self.retention <= 50:
+            raise ValueError(f"belief.retention: expected -50 to 50 nats, got {self.retention}")
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """One world model: frame size, rate and its parts."""
 
@@ -69,6 +89,7 @@ class ModelConfig:
     unet: UNetConfig = field(default_factory=UNetConfig)
     htft: HTFTConfig = field(default_factory=HTFTConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    belief: BeliefConfig = field(default_factory=BeliefConfig)
 
     def __post_init__(self) -> None:
         multiple = self.autoencoder.patch_px * 2

@@ -17,13 +17,14 @@ from everroad.conditions.types import Conditions
 from everroad.diffusion.preconditioning import per_sample, precondition
 from everroad.model.alignment import FlowGrids, fill, flow_grids, warp
 from everroad.model.autoencoder import Autoencoder
-from everroad.model.config import ModelConfig
+from everroad.model.config import BeliefConfig, ModelConfig
 from everroad.model.embedders import AnchorEmbedder, BoxEmbedder, LayoutEmbedder, MotionEmbedder, fourier
 from everroad.model.htft import HTFT
 from everroad.model.memory import MemoryRow
 from everroad.model.unet import UNet
 
 # Which of the four sources of a denoised latent (drawn, far, near, sketch) need a previous frame; axes b v 4 z y x.
+AS_PREDICTED = BeliefConfig()
 UNSEEN = 1e-3  # the weight of the near view where it found nothing
 _PREVIOUS = torch.tensor([False, True, True, False]).view(1, 1, 4, 1, 1, 1)
 
@@ -149,6 +150,7 @@ class WorldModel(nn.Module):
         previous: Previous,
         context: Context,
         memory: MemoryRow | None,
+        belief: BeliefConfig = AS_PREDICTED,
     ) -> tuple[Float[Tensor, "b v z y x"], tuple[Float[Tensor, "b v _ _ _"], ...]]:
         """The denoised latent at noise level ``sigma`` (EDM, Karras et al. 2022, eq. 7) and the raw skip features."""
         b, views = noisy.shape[:2]
@@ -164,7 +166,7 @@ class WorldModel(nn.Module):
         raw = self.output(h).float() + self.sketch_gain(h).float() * context.sketch.float()
         raw = raw.unflatten(0, (b, views))
         drawn = per_sample(c.skip, noisy) * noisy + per_sample(c.out, noisy) * raw
-        denoised = self._believe(h, drawn, c.out.abs(), previous, context)
+        denoised = self._believe(h, drawn, c.out.abs(), previous, context, belief)
         return denoised, tuple(f.unflatten(0, (b, views)) for f in features)
 
     def project_features(self, features: tuple[Float[Tensor, "b v _ _ _"], ...]) -> tuple[Float[Tensor, "b v _ _ _"], ...]:
@@ -179,6 +181,7 @@ class WorldModel(nn.Module):
         error: Float[Tensor, "b"],
         previous: Previous,
         context: Context,
+        belief: BeliefConfig,
     ) -> Float[Tensor, "b v z y x"]:
         """A convex mixture of what the network draws, the two views of the previous frame and the sketch, with weights for each
         place and component. What is known need not pass through the network, and keeps its detail at every noise level.
@@ -191,8 +194,9 @@ class WorldModel(nn.Module):
         scores = scores + 2 * error.log().view(-1, 1, 1, 1, 1, 1)
         seen = context.visible.unflatten(0, drawn.shape[:2]).clamp(min=UNSEEN).log()
         scores = torch.stack([scores[:, :, 0], scores[:, :, 1] + seen, scores[:, :, 2]], 2)
-        scores = torch.cat([torch.zeros_like(scores[:, :, :1]), scores], 2)
-        absent = ~previous.present.view(-1, 1, 1, 1, 1, 1) & _PREVIOUS.to(scores.device)
+        of_previous = _PREVIOUS.to(scores.device)
+        scores = belief.selection * torch.cat([torch.zeros_like(scores[:, :, :1]), scores], 2) + belief.retention * of_previous
+        absent = ~previous.present.view(-1, 1, 1, 1, 1, 1) & of_previous
         weights = scores.masked_fill(absent, -torch.inf).softmax(2)
         sketch = context.sketch.float().unflatten(0, drawn.shape[:2])
         return (weights * torch.stack([drawn, previous.far.float(), previous.near.float(), sketch], 2)).sum(2)

@@ -89,7 +89,7 @@ def denoise_frame(
         for k in range(made_with.steps):
             row = read_memory(memory, k, htft.ages) if htft.enabled else None
             sigma = torch.full((len(noisy),), sigmas[k], device=noisy.device)
-            denoised, features = world_model.denoise(noisy, sigma, previous, context, row)
+            denoised, features = world_model.denoise(noisy, sigma, previous, context, row, world_model.config.belief)
             clean = denoised.float()
             noisy = multistep_update(noisy, clean, sigmas[k], sigmas[k + 1], earlier)
             earlier = Earlier(clean, sigmas[k]) if made_with.solver == "multistep" else None
