@@ -58,6 +58,7 @@ def make_model(config: ModelConfig = TINY, seed: int = 0) -> WorldModel:
         for parameter in model.parameters():
             if not parameter.any():
                 torch.nn.init.normal_(parameter, std=0.05)
+        model.sketch.weight.normal_(std=0.05)
     return model.eval()
 
 

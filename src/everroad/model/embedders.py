@@ -37,11 +37,7 @@ def choose(present: Bool[Tensor, "b"], value: Tensor, absent: Tensor) -> Tensor:
 
 class LayoutEmbedder(nn.Module):
     """Map, box, depth and ray pictures → features on the latent grid, by pixel-unshuffle and a convolution, so that thin
-    markings survive.
-
-    Beside them a *sketch*: the latents as far as they are a linear function of the map, box and depth pictures. It starts at
-    the closed-form fit of ``training.sketch`` and spares the network the learning of what a line looks like.
-    """
+    markings survive."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -53,11 +49,9 @@ class LayoutEmbedder(nn.Module):
         self.ray = nn.Conv2d(3 + 1, width, 1)
         self.absent = nn.Parameter(torch.zeros(3, width, 1, 1))
         self.mix = nn.Conv2d(width, width, 3, padding=1)
-        self.sketch_map = nn.Conv2d(len(MAP_LAYERS) * area, config.latent_channels, 1, bias=False)
-        self.sketch_box = nn.Conv2d((len(BOX_LAYERS) + 1) * area, config.latent_channels, 1, bias=False)
 
-    def forward(self, conditions: Conditions) -> tuple[Float[Tensor, "bv c y x"], Float[Tensor, "bv z y x"]]:
-        """Features and sketch, one of each per sample and view, views folded into the batch."""
+    def forward(self, conditions: Conditions) -> Float[Tensor, "bv c y x"]:
+        """Features of each sample and view, views folded into the batch."""
         views = conditions.map_image.shape[1]
         has_map, has_boxes, has_camera = (
             flags.repeat_interleave(views)
@@ -67,9 +61,7 @@ class LayoutEmbedder(nn.Module):
         boxes = self._patches(torch.cat([conditions.box_image, conditions.depth_image], dim=2))
         total = choose(has_map, self.map(lines), self.absent[0]) + choose(has_boxes, self.box(boxes), self.absent[1])
         total = total + choose(has_camera, self.ray(self._rays(conditions)), self.absent[2])
-        nothing = total.new_zeros(1, 1, 1, 1)
-        sketch = choose(has_map, self.sketch_map(lines), nothing) + choose(has_boxes, self.sketch_box(boxes), nothing)
-        return F.silu(total) + self.mix(F.silu(total)), sketch
+        return F.silu(total) + self.mix(F.silu(total))
 
     def _patches(self, image: Tensor) -> Tensor:
         # Unshuffled as bytes: a quarter of the memory traffic.

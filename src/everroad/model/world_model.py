@@ -21,6 +21,7 @@ from everroad.model.config import BeliefConfig, ModelConfig
 from everroad.model.embedders import AnchorEmbedder, BoxEmbedder, LayoutEmbedder, MotionEmbedder, fourier
 from everroad.model.htft import HTFT
 from everroad.model.memory import MemoryRow
+from everroad.model.sketch import Sketch
 from everroad.model.unet import UNet
 
 # Which of the four sources of a denoised latent (drawn, far, near, sketch) need a previous frame; axes b v 4 z y x.
@@ -62,6 +63,7 @@ class WorldModel(nn.Module):
         z, unet = config.latent_channels, config.unet
         width, embed = unet.widths[0], unet.embed_width
         self.autoencoder = Autoencoder(config.autoencoder)
+        self.sketch = Sketch(config)
         self.layout, self.boxes = LayoutEmbedder(config), BoxEmbedder(config)
         self.anchor, self.motion = AnchorEmbedder(config), MotionEmbedder(config)
         self.noise_levels = nn.Linear(2 * 32, embed)
@@ -108,9 +110,9 @@ class WorldModel(nn.Module):
         anchor_token = self.anchor(anchor.flatten(0, 1), anchor_present)
         grids = flow_grids(conditions)
         visible = nn.functional.avg_pool2d(grids.near_visible.float(), self.config.autoencoder.patch_px)
-        layout, sketch = self.layout(conditions)
+        sketch = self.sketch(conditions)
         return Context(
-            layout=self.input_layout(torch.cat([layout, visible, sketch], 1)),
+            layout=self.input_layout(torch.cat([self.layout(conditions), visible, sketch], 1)),
             sketch=sketch,
             tokens=torch.cat([anchor_token, box_tokens.to(anchor_token.dtype)], 1),
             token_mask=torch.cat([box_mask.new_ones(len(box_mask), 1), box_mask], 1),

@@ -1,7 +1,7 @@
-"""The sketch's closed-form start: ``python -m everroad.training.sketch town``.
+"""The sketch's fit: ``python -m everroad.training.sketch town``.
 
-Ridge regression of the latents on the map, box and depth pictures' patches, over painted towns. The height in the picture, the
-weather and the time of day are regressors too, so that the weights of the pictures do not stand in for them; these are dropped.
+Ridge regression of the latents on the features of the conditions (``model.sketch``) over painted towns: first one for all
+lights, then one for each weather and time of day, drawn towards it: a rare light has the common weights at least.
 """
 
 from __future__ import annotations
@@ -10,39 +10,48 @@ import sys
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional as F
 
-from everroad.conditions.types import Conditions, cat_conditions
+from everroad.conditions.types import cat_conditions
 from everroad.data.addressing import addressed_generator
 from everroad.data.clips import ClipSpec, render_town
 from everroad.model.autoencoder import PatchCode
 from everroad.model.checkpoint import load_weights, packaged_path, read_safetensors
 from everroad.model.presets import get_preset
+from everroad.model.sketch import LIGHTS, features, light_of
 from everroad.model.world_model import WorldModel
-from everroad.scenario.types import TIMES_OF_DAY, WEATHERS
 
-TOWNS, SEGMENTS = 128, 3
-RIDGE = 10.0
-
-
-def regressors(conditions: Conditions, patch_px: int) -> Float[Tensor, "n d y x"]:
-    """Patches of the layout pictures (map layers first, then boxes and depth), then what is dropped."""
-    pictures = torch.cat([conditions.map_image, conditions.box_image, conditions.depth_image], 2)[:, 0].float() / 255
-    patches = F.pixel_unshuffle(pictures, patch_px)
-    n, _, rows, columns = patches.shape
-    height = torch.linspace(-1, 1, rows).view(1, 1, rows, 1).expand(n, 1, rows, columns)
-    moods = torch.cat([F.one_hot(conditions.weather, len(WEATHERS)), F.one_hot(conditions.time_of_day, len(TIMES_OF_DAY))], 1)
-    moods = moods.float()[:, :, None, None].expand(-1, -1, rows, columns)
-    return torch.cat([patches, height, height.square(), moods, moods * height, torch.ones_like(height)], 1)
+TOWNS, PICTURES = 160, 5
+RIDGE, RIDGE_BY_LIGHT = 10.0, 100.0
 
 
-def ridge(inputs: Float[Tensor, "n d y x"], outputs: Float[Tensor, "n z y x"], strength: float) -> Float[Tensor, "z d"]:
-    """Weights that bring inputs to outputs with the least squared error plus ``strength`` times their own square."""
+def ridge(
+    inputs: Float[Tensor, "n d y x"],
+    outputs: Float[Tensor, "n z y x"],
+    strength: float,
+    towards: Float[Tensor, "z d"] | None = None,
+) -> Float[Tensor, "z d"]:
+    """Weights that bring inputs to outputs with the least squared error plus ``strength`` times their squared distance from
+    those to draw them ``towards`` (zero if none)."""
     a, b = (t.movedim(1, -1).flatten(0, -2).double() for t in (inputs, outputs))
-    return torch.linalg.solve(a.T @ a + strength * torch.eye(a.shape[1], dtype=a.dtype), a.T @ b).T.float()
+    right = a.T @ b
+    if towards is not None:
+        right = right + strength * towards.T.double()
+    return torch.linalg.solve(a.T @ a + strength * torch.eye(a.shape[1], dtype=a.dtype), right).T.float()
+
+
+def fit_lights(
+    inputs: Float[Tensor, "n d y x"], outputs: Float[Tensor, "n z y x"], light: Int[Tensor, "n"]
+) -> Float[Tensor, "l z d"]:
+    """The weights of each light, and last those for all of them."""
+    common = ridge(inputs, outputs, RIDGE)
+    weights = [common] * (LIGHTS + 1)
+    for index in light.unique().tolist():
+        if index < LIGHTS:
+            weights[index] = ridge(inputs[light == index], outputs[light == index], RIDGE_BY_LIGHT, common)
+    return torch.stack(weights)
 
 
 def fit_sketch(preset: str, path: Path, towns: int = TOWNS) -> None:
@@ -50,28 +59,23 @@ def fit_sketch(preset: str, path: Path, towns: int = TOWNS) -> None:
     config = get_preset(preset)
     code = PatchCode(config.autoencoder)
     load_weights(code, read_safetensors(packaged_path(f"{preset}-code.safetensors"))[0], "packaged patch code")
-    inputs, outputs = [], []
+    inputs, outputs, lights = [], [], []
     for town_seed in addressed_generator(2, "code towns").choice(1_000_000, size=towns, replace=False):
-        specs = [ClipSpec(int(town_seed), 30 + 90 * i, 1, int(town_seed), town_seconds=20.0) for i in range(SEGMENTS)]
+        specs = [ClipSpec(int(town_seed), 10 + 45 * i, 1, int(town_seed), town_seconds=20.0) for i in range(PICTURES)]
         clips = render_town(specs, config.height_px, config.width_px)
-        inputs.append(regressors(cat_conditions([clip.conditions for clip in clips]), code.patch))
+        conditions = cat_conditions([clip.conditions for clip in clips])
+        inputs.append(features(conditions, code.patch))
+        lights.append(light_of(conditions))
         outputs.append(code.encode(torch.cat([clip.images for clip in clips]).float() / 255))
-    weight = ridge(torch.cat(inputs), torch.cat(outputs), RIDGE)
-    layout = WorldModel(config).layout
-    of_map, of_box = layout.sketch_map.in_channels, layout.sketch_box.in_channels
-    shares = {"sketch_map": weight[:, :of_map], "sketch_box": weight[:, of_map : of_map + of_box]}
-    tensors = {f"{name}.weight": share[:, :, None, None].contiguous().to(torch.bfloat16) for name, share in shares.items()}
-    save_file(tensors, path, {"preset": preset})
+    weight = fit_lights(torch.cat(inputs), torch.cat(outputs), torch.cat(lights))
+    save_file({"weight": weight.to(torch.bfloat16)}, path, {"preset": preset})
 
 
 def load_sketch(model: WorldModel) -> None:
-    """Puts the packaged fit in place of the sketch's initial weights; a size for which none was fitted starts at zero."""
+    """Puts the packaged fit in place; a size for which none was fitted keeps zero, which is no sketch."""
     path = packaged_path(f"{model.config.name}-sketch.safetensors")
-    tensors = read_safetensors(path)[0] if path.is_file() else {}
-    with torch.no_grad():
-        for name in ("sketch_map", "sketch_box"):
-            weight = getattr(model.layout, name).weight
-            weight.copy_(tensors.get(f"{name}.weight", torch.zeros_like(weight)))
+    if path.is_file():
+        load_weights(model.sketch, read_safetensors(path)[0], str(path))
 
 
 if __name__ == "__main__":
