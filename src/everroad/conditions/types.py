@@ -20,7 +20,8 @@ from torch import Tensor
 MAP_LAYERS: tuple[str, ...] = (
     "drivable_area", "walkway", "ped_crossing", "stop_line", "divider_solid", "divider_dashed", "road_divider",
 )  # fmt: skip
-# Channels of ``box_image``: the convex hull of the projected box, by group, and the box's front face.
+# Channels of ``box_image``: the convex hull of the projected box, by group, and the box's front face (255 where the camera sees
+# its outside, 128 where the box covers it).
 BOX_LAYERS: tuple[str, ...] = ("car", "large_vehicle", "two_wheeler", "pedestrian", "other", "front_face")
 # Values of ``BoxList.class_index``: the ten nuScenes detection classes, in ``scenario.types.DETECTION_CLASSES`` order, then
 # "none".
@@ -55,7 +56,7 @@ class Conditions:
 
     ``depth_image`` is the nearest box's inverse depth: 255 at 1 m or nearer, proportional to 1/depth, 0 where there is no box.
     ``intrinsics`` belong to the frame's own size h x w. ``previous_from_current`` takes points of this frame's ego car to the
-    previous frame's. ``weather`` and ``time_of_day`` index ``scenario.types.WEATHERS`` and ``TIMES_OF_DAY``.
+    previous frame's, the identity where the ego motion is absent. ``weather`` and ``time_of_day`` index ``scenario.types.WEATHERS`` and ``TIMES_OF_DAY``.
     """
 
     map_image: UInt8[Tensor, "b v 7 h w"]
