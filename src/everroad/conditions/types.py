@@ -56,7 +56,8 @@ class Conditions:
 
     ``depth_image`` is the nearest box's inverse depth: 255 at 1 m or nearer, proportional to 1/depth, 0 where there is no box.
     ``intrinsics`` belong to the frame's own size h x w. ``previous_from_current`` takes points of this frame's ego car to the
-    previous frame's, the identity where the ego motion is absent. ``weather`` and ``time_of_day`` index ``scenario.types.WEATHERS`` and ``TIMES_OF_DAY``.
+    previous frame's, the identity where the ego motion is absent. ``weather`` and ``time_of_day`` index
+    ``scenario.types.WEATHERS`` and ``TIMES_OF_DAY``.
     """
 
     map_image: UInt8[Tensor, "b v 7 h w"]
