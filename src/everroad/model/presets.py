@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from everroad.model.config import AutoencoderConfig, ModelConfig, UNetConfig
+from everroad.model.config import AutoencoderConfig, BeliefConfig, ModelConfig, UNetConfig
 
 PRESETS: dict[str, ModelConfig] = {
     # Seeds, ablations, baselines and tests run on this one: at most 2 M parameters.
@@ -16,7 +16,7 @@ PRESETS: dict[str, ModelConfig] = {
         unet=UNetConfig(widths=(64, 96), attention_levels=(1,), blocks=1, embed_width=128, token_width=64, condition_width=32),
     ),
     # The embedded default.
-    "town": ModelConfig(name="town", height_px=128, width_px=224),
+    "town": ModelConfig(name="town", height_px=128, width_px=224, belief=BeliefConfig(retention=0.5)),
     # Trained on a GPU only.
     "town-hd": ModelConfig(
         name="town-hd", height_px=256, width_px=448, unet=UNetConfig(widths=(64, 128, 256), attention_levels=(2,)),
