@@ -68,7 +68,10 @@ def fit_sketch(preset: str, path: Path, towns: int = TOWNS) -> None:
         lights.append(light_of(conditions))
         outputs.append(code.encode(torch.cat([clip.images for clip in clips]).float() / 255))
     weight = fit_lights(torch.cat(inputs), torch.cat(outputs), torch.cat(lights))
-    save_file({"weight": weight.to(torch.bfloat16)}, path, {"preset": preset})
+    beside = path.with_name(path.name + ".part")
+    save_file({"weight": weight.to(torch.bfloat16)}, beside, {"preset": preset})
+    beside.chmod(0o644)  # safetensors lets nobody but the owner read
+    beside.replace(path)
 
 
 def load_sketch(model: WorldModel) -> None:
