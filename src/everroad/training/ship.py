@@ -111,8 +111,8 @@ def ship(
     those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships."""
     recipe = json.loads((run_dirs[-1] / "recipe.json").read_text())["recipe"]
     model = WorldModel(get_preset(recipe["preset"]))
-    trained = {n: t for n, t in load_run_weights(run_dirs[-1], "ema").items() if not n.startswith(CRITIC)}
-    tensors = mean_weights([trained, *(read_safetensors(path)[0] for path in others)])
+    each = [load_run_weights(run_dirs[-1], "ema"), *(read_safetensors(path)[0] for path in others)]
+    tensors = mean_weights([{name: t for name, t in weights.items() if not name.startswith(CRITIC)} for weights in each])
     if decoder_dir is not None:
         tensors |= {name: t for name, t in load_run_weights(decoder_dir, "ema").items() if name.startswith(DETAIL)}
     load_weights(model, tensors, str(run_dirs[-1]))
