@@ -19,6 +19,7 @@ from everroad.training.degrade import degrade_previous
 from everroad.training.denoiser import BlockPlan, DenoiserRecipe
 from everroad.training.engine import train
 from everroad.training.layout_critic import LayoutCritic, RealismConfig
+from everroad.training.overrides import apply_overrides
 from everroad.training.own_frames import OwnFramesConfig, RollOuts
 from everroad.training.recipes import get_recipe
 from everroad.training.state import create_state
@@ -287,3 +288,10 @@ def test_after_an_own_frame_that_disagrees_the_target_goes_on_from_it_where_the_
     agreement = recipe.own.agreement(difference, TINY.autoencoder.patch_px)
     torch.testing.assert_close(asked[::2, ..., 1:, :], agreement[::2, ..., 1:, :], rtol=1e-3, atol=1e-3)
     assert asked[::2, ..., 1:, :].min() < 0.01
+
+
+@pytest.mark.parametrize("name", ["town-stage2", "town-stage3", "town-decoder"])
+@pytest.mark.parametrize("setting", ["own.share", "realism.weight"])
+def test_what_only_stage_1_reads_is_refused_elsewhere(name, setting):
+    with pytest.raises(ValueError, match=rf"^{setting}: expected 0 in {name}"):
+        apply_overrides(get_recipe(name), [f"{setting}=0.5"])

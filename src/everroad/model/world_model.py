@@ -24,9 +24,9 @@ from everroad.model.memory import MemoryRow
 from everroad.model.sketch import Sketch
 from everroad.model.unet import UNet
 
-# Which of the four sources of a denoised latent (drawn, far, near, sketch) need a previous frame; axes b v 4 z y x.
 AS_PREDICTED = BeliefConfig()
 UNSEEN = 1e-3  # the weight of the near view where it found nothing
+# Which of the four sources of a denoised latent (drawn, far, near, sketch) need a previous frame; axes b v 4 z y x.
 _PREVIOUS = torch.tensor([False, True, True, False]).view(1, 1, 4, 1, 1, 1)
 
 

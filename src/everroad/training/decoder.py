@@ -19,7 +19,7 @@ from everroad.data.addressing import addressed_generator
 from everroad.data.sampler import frame_draws, frame_steps_per_block
 from everroad.model.world_model import WorldModel
 from everroad.training.critic import PatchCritic, critic_loss, realism_loss
-from everroad.training.denoiser import DenoiserRecipe
+from everroad.training.denoiser import DenoiserRecipe, refuse_stage_1_settings
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class DecoderRecipe(DenoiserRecipe):
     """Trains ``autoencoder.detail`` of a world model and nothing else."""
 
     terms: DecoderLossConfig = field(default_factory=DecoderLossConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_stage_1_settings(self.name, self.own, self.realism)
 
     def build(self) -> nn.Module:
         model = super().build()

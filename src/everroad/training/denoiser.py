@@ -61,6 +61,13 @@ class BlockPlan:
         return BlockShape(self.towns, self.segments, self.frames)
 
 
+def refuse_stage_1_settings(name: str, own: OwnFramesConfig, realism: RealismConfig) -> None:
+    """Raises ``ValueError`` where a recipe that makes no use of them asks for own frames or a critic."""
+    for setting, value in (("own.share", own.share), ("realism.weight", realism.weight)):
+        if value:
+            raise ValueError(f"{setting}: expected 0 in {name}, since only stage 1 reads it, got {value}; leave it out")
+
+
 @dataclass(frozen=True)
 class FrameBatch:
     """Pictures (uint8) and conditions of one train step's samples, with its addressed draws."""

@@ -29,7 +29,7 @@ from everroad.stream.generate import next_frame, previous_latent
 from everroad.stream.start import start
 from everroad.stream.state import StreamState
 from everroad.training.degrade import degrade_previous, draw_degradation, drop_conditions
-from everroad.training.denoiser import DenoiserRecipe, FrameBatch, by_noise_level, encode_bytes
+from everroad.training.denoiser import DenoiserRecipe, FrameBatch, by_noise_level, encode_bytes, refuse_stage_1_settings
 from everroad.training.own_frames import roll_out_dtype
 from everroad.training.strips import rollout_strip
 
@@ -55,6 +55,10 @@ class WalkBatch:
 @dataclass(frozen=True, kw_only=True)
 class WalkRecipe(DenoiserRecipe):
     """Stage 2: HTFT alone trains."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_stage_1_settings(self.name, self.own, self.realism)
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
         model: WorldModel = module  # type: ignore[assignment]
