@@ -165,6 +165,16 @@ def test_boxes_weigh_more():
     assert float(weight.sum()) == weight.numel() + 3
 
 
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_components_weigh_by_their_deviation(power: float):
+    recipe, model = recipe_of(DenoiserRecipe, component_power=power), make_model()
+    model.autoencoder.code.scale.copy_(torch.linspace(3, 0.3, len(model.autoencoder.code.scale)))
+    conditions = make_conditions(batch=1)
+    weight = recipe.weight(model, conditions)
+    assert float(weight[0, 0, 0, 0, 0] / weight[0, 0, -1, 0, 0]) == pytest.approx(10**power, rel=1e-5)
+    torch.testing.assert_close(weight.mean(2, keepdim=True), recipe.weight_map(conditions))
+
+
 def test_walks_divide_the_recipes_train_steps():
     from everroad.training.recipes import RECIPES
 

@@ -86,7 +86,12 @@ class FrameBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiserRecipe(Recipe):
-    """Stage 1. ``init`` is a model file or a run's ``model.safetensors`` whose fitting weights are taken over, "" for none."""
+    """Stage 1. ``init`` is a model file or a run's ``model.safetensors`` whose fitting weights are taken over, "" for none.
+
+    Latents weigh detail more than the eye does: an error of a patch's mean is seen ten times as well as the same error of its
+    48th component. So components count by their standard deviation to the ``component_power``: 0 is the error of latents, 2
+    that of pixels.
+    """
 
     preset: str
     batch: int = 16
@@ -95,6 +100,7 @@ class DenoiserRecipe(Recipe):
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     levels: NoiseLevelConfig = field(default_factory=NoiseLevelConfig)
     object_weight: float = 1.0
+    component_power: float = 1.0
     own: OwnFramesConfig = field(default_factory=OwnFramesConfig)
     realism: RealismConfig = field(default_factory=RealismConfig)
 
@@ -201,7 +207,7 @@ class DenoiserRecipe(Recipe):
         target, asked = self._target(model, clean, truth, context, batch)
         noisy = target + per_sample(batch.sigma, clean) * batch.noise
         denoised, _ = model.denoise(noisy, batch.sigma, aligned, context, None)
-        losses = denoising_loss(denoised, target, batch.sigma, self.weight_map(batch.conditions))
+        losses = denoising_loss(denoised, target, batch.sigma, self.weight(model, batch.conditions))
         total, figures = losses.mean(), by_noise_level(losses.detach(), batch.sigma)
         if self.realism.weight:
             terms, more = self._realism(model, denoised, losses, clean, asked, batch, train_step)
@@ -246,6 +252,11 @@ class DenoiserRecipe(Recipe):
             torch.where(own.chosen, level, degradation.previous_sigma),
             degradation.previous_present | own.chosen,
         )
+
+    def weight(self, model: WorldModel, conditions: Conditions) -> Float[Tensor, "b v z y x"]:
+        """What the squared errors count, by place and component; over the components its mean is that of ``weight_map``."""
+        component = model.autoencoder.code.scale ** self.component_power  # the scale is in proportion to the deviation
+        return self.weight_map(conditions) * (component / component.mean()).view(-1, 1, 1)
 
     def weight_map(self, conditions: Conditions) -> Float[Tensor, "b v 1 y x"]:
         """1 plus ``object_weight`` times the share of each latent cell that boxes cover."""

@@ -119,7 +119,7 @@ class WalkRecipe(DenoiserRecipe):
         row = read_memory(walk.memory, 0, model.config.htft.ages)
         denoised, features = model.denoise(noisy, data.sigma, aligned, context, row)
         walk.memory = write_memory(walk.memory, tuple(f.detach()[:, :, None].to(torch.bfloat16) for f in features))
-        losses = denoising_loss(denoised, clean, data.sigma, self.weight_map(data.conditions))
+        losses = denoising_loss(denoised, clean, data.sigma, self.weight(model, data.conditions))
         return losses.mean(), by_noise_level(losses.detach(), data.sigma)
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[np.ndarray, "h w 3"] | None:
@@ -155,7 +155,7 @@ class RolloutRecipe(WalkRecipe):
         noisy = clean + per_sample(data.sigma, clean) * data.noise
         row = read_memory_of_each(state.memory, batch.level, model.config.htft.ages)
         denoised, _ = model.denoise(noisy, data.sigma, aligned, context, row)
-        losses = denoising_loss(denoised, clean, data.sigma, self.weight_map(data.conditions))
+        losses = denoising_loss(denoised, clean, data.sigma, self.weight(model, data.conditions))
         if batch.frame < self.plan.frames - 1:
             walk.state = _roll_out(model, state, data)
         return losses.mean(), by_noise_level(losses.detach(), data.sigma)
