@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import no_type_check
 
 import numpy as np
 
@@ -109,6 +110,7 @@ def make_building(lot: Lot) -> Building | None:
     return Building(lot, style, floors, eaves, ridge)
 
 
+@no_type_check
 def _at(point_m: np.ndarray, z_m: float) -> Point:
     return (float(point_m[0]), float(point_m[1]), z_m)
 

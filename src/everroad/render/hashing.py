@@ -1,6 +1,11 @@
-"""Numbers that look random and are pure functions of integers: what the layout does not say hangs on these."""
+"""Numbers that look random and are pure functions of integers: what the layout does not say hangs on these.
+
+The scalar ones are called a hundred thousand times a town: ``no_type_check`` keeps the tests' runtime checker out of them.
+"""
 
 from __future__ import annotations
+
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
@@ -9,6 +14,7 @@ from numpy import ndarray
 _MASK = (1 << 64) - 1
 
 
+@no_type_check
 def mix(*keys: int) -> int:
     """64-bit hash of integers (the finaliser of splitmix64, chained)."""
     state = 0x9E3779B97F4A7C15
@@ -19,16 +25,19 @@ def mix(*keys: int) -> int:
     return state
 
 
+@no_type_check
 def unit(*keys: int) -> float:
     """A number in [0, 1)."""
     return (mix(*keys) >> 11) / float(1 << 53)
 
 
+@no_type_check
 def between(low: float, high: float, *keys: int) -> float:
     """A number in [low, high)."""
     return low + (high - low) * unit(*keys)
 
 
+@no_type_check
 def pick(n: int, *keys: int) -> int:
     """An integer in 0 .. n-1."""
     return mix(*keys) % n

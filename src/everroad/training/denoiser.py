@@ -255,7 +255,7 @@ class DenoiserRecipe(Recipe):
 
     def weight(self, model: WorldModel, conditions: Conditions) -> Float[Tensor, "b v z y x"]:
         """What the squared errors count, by place and component; over the components its mean is that of ``weight_map``."""
-        component = model.autoencoder.code.scale ** self.component_power  # the scale is in proportion to the deviation
+        component = model.autoencoder.code.scale**self.component_power  # the scale is in proportion to the deviation
         return self.weight_map(conditions) * (component / component.mean()).view(-1, 1, 1)
 
     def weight_map(self, conditions: Conditions) -> Float[Tensor, "b v 1 y x"]:
