@@ -15,6 +15,7 @@ from everroad.data.blocks import Block
 from everroad.data.sampler import clip_steps_per_block, frame_steps_per_block
 from everroad.model.memory import Memory
 from everroad.model.presets import PRESETS
+from everroad.training.decoder import DecoderLossConfig, DecoderRecipe
 from everroad.training.degrade import degrade_previous
 from everroad.training.denoiser import BlockPlan, DenoiserRecipe
 from everroad.training.engine import train
@@ -153,6 +154,26 @@ def test_a_few_updates_on_one_batch_lower_the_loss(kind):
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.98 * losses[0]
     assert set(metrics) <= {"loss_sigma_low", "loss_sigma_middle", "loss_sigma_high"}
+
+
+def test_the_decoder_alone_learns_to_show_worn_pictures_as_they_were():
+    recipe = recipe_of(DecoderRecipe, terms=DecoderLossConfig(wear=2, latent_noise=0.1))
+    model = make_model().train()
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    batch = batches_of(recipe, 0, 1)[0]
+    assert 0 < int(batch.wear.times.max()) <= 2
+    optimiser = torch.optim.Adam(recipe.parameters(model), lr=3e-3)
+    losses = []
+    for _ in range(20):
+        loss, _ = recipe.loss(model, batch, 0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.98 * losses[0]
+    changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    assert changed
+    assert all(name.startswith("autoencoder.detail.") for name in changed)
 
 
 def test_boxes_weigh_more():

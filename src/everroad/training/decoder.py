@@ -20,23 +20,27 @@ from everroad.data.sampler import frame_draws, frame_steps_per_block
 from everroad.model.world_model import WorldModel
 from everroad.training.critic import PatchCritic, critic_loss, realism_loss
 from everroad.training.denoiser import DenoiserRecipe, refuse_stage_1_settings
+from everroad.training.wear import Wear, draw_wear, worn
 
 
 @dataclass(frozen=True)
 class DecoderLossConfig:
-    """Weights of the terms beside L1 and the noise (standard deviation) that makes it robust to generated latents."""
+    """Weights of the terms beside L1; and what makes it robust to generated latents: noise on them (standard deviation) and how
+    often the picture is worn at most (``training.wear``)."""
 
     gradient: float = 0.5
     spectrum: float = 0.0
     adversarial: float = 0.0
     latent_noise: float = 0.05
+    wear: int = 0
 
 
 @dataclass(frozen=True)
 class PictureBatch:
-    """Pictures (uint8) and the noise added to their latents, scaled."""
+    """Pictures (uint8), how they are worn, and the noise added to their latents, scaled."""
 
     images: UInt8[Tensor, "b 3 h w"]
+    wear: Wear
     noise: Float[Tensor, "b z y x"]
 
 
@@ -73,14 +77,15 @@ class DecoderRecipe(DenoiserRecipe):
                         (self.batch, 1, 1, 1), dtype=np.float32
                     )
                     noise = self.draw_noise("decoder", train_step)[:, 0]
-                    yield PictureBatch(images, torch.from_numpy(level) * self.terms.latent_noise * noise)
+                    wear = draw_wear(self.terms.wear, self.seed, train_step, self.batch)
+                    yield PictureBatch(images, wear, torch.from_numpy(level) * self.terms.latent_noise * noise)
                     train_step += 1
 
     def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         images = batch.images.float() / 255
         with torch.no_grad():
-            latents = model.autoencoder.encode(images) + batch.noise
+            latents = model.autoencoder.encode(worn(images, batch.wear)) + batch.noise
         decoded = model.autoencoder.decode(latents)
         absolute = (decoded - images).abs().mean()
         total = absolute + self.terms.gradient * gradient_error(decoded, images)
