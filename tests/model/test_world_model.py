@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from everroad.conditions.types import Conditions, cat_conditions
-from everroad.model.config import BeliefConfig
 from everroad.model.memory import read_memory, zero_memory
 from everroad.model.presets import PRESETS, get_preset
 from everroad.model.world_model import WorldModel
@@ -147,24 +146,6 @@ def test_the_near_view_counts_by_the_share_of_the_cell_that_it_found():
     sketch = context.sketch.unflatten(0, (2, 1))
     expected = (aligned.far + share * aligned.near + sketch) / (3 + share)
     torch.testing.assert_close(denoised, expected, rtol=1e-3, atol=1e-3)
-
-
-def test_retention_and_selection_change_the_weights_by_the_formula():
-    """Scores 0 (drawn), a (far), b (near), c (sketch) where drawing has an error of 1: the formula of ``BeliefConfig``."""
-    model, scores = make_model(), (0.7, -0.4, 0.2)
-    with torch.no_grad():
-        silence(model)
-        model.trust.weight.zero_()
-        model.trust.bias.copy_(torch.tensor(scores).repeat_interleave(8))
-    noisy = latents(0)
-    context = model.prepare(make_conditions(), latents(1))
-    context = replace(context, visible=torch.ones_like(context.visible))
-    aligned = model.align(latents(2), torch.zeros(2), context)
-    belief = BeliefConfig(retention=0.5, selection=3.0)
-    denoised = model.denoise(noisy, torch.full((2,), 1e4), aligned, context, None, belief)[0]
-    weights = torch.tensor([0.0, 3 * 0.7 + 0.5, -3 * 0.4 + 0.5, 3 * 0.2]).exp()
-    sources = torch.stack([torch.zeros_like(noisy), aligned.far, aligned.near, context.sketch.unflatten(0, (2, 1))], -1)
-    torch.testing.assert_close(denoised, (sources * weights).sum(-1) / weights.sum(), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, BoxList, Conditions, Presence
 from everroad.model.alignment import FlowGrids
+from everroad.model.belief import AS_PREDICTED
 from everroad.model.config import AutoencoderConfig, BeliefConfig, HTFTConfig, ModelConfig, UNetConfig
 from everroad.model.memory import MemoryRow
-from everroad.model.world_model import AS_PREDICTED, Context, Previous, WorldModel
+from everroad.model.world_model import Context, Previous, WorldModel
 
 CONFIG = ModelConfig(
     name="fake",
@@ -22,7 +23,7 @@ CONFIG = ModelConfig(
     autoencoder=AutoencoderConfig(channels=6),
     unet=UNetConfig(widths=(32,), blocks=1, attention_levels=()),
     htft=HTFTConfig(ages=(1, 2, 4), length=4),
-    belief=BeliefConfig(retention=0.3, selection=1.5),
+    belief=BeliefConfig(retention=0.3, choice=1.5),
 )
 
 
@@ -67,6 +68,7 @@ class FakeWorldModel(WorldModel):
             embedding=conditions.previous_from_current[:, 0, 3:].repeat_interleave(views, 0),
             grids=FlowGrids(still, still, *(torch.full((n, 1, 1, 1), seen) for seen in (True, False))),
             visible=torch.ones_like(layout[:, :1]),
+            untold=torch.zeros_like(layout[:, :1]),
         )
 
     def align(
@@ -89,7 +91,7 @@ class FakeWorldModel(WorldModel):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         lead = noisy.shape[:2]
         scale = (1 + sigma.square()).rsqrt().view(-1, 1, 1, 1, 1)
-        given = belief.selection * previous.near + belief.retention + previous.sigma.view(-1, 1, 1, 1, 1)
+        given = belief.choice * previous.near + belief.retention + previous.sigma.view(-1, 1, 1, 1, 1)
         h = self.input(torch.cat([noisy * scale, given], 2).flatten(0, 1)) + context.layout
         h = torch.tanh(h + context.embedding[:, :, None, None])
         features = (h.unflatten(0, lead),)

@@ -63,18 +63,21 @@ class BeliefConfig:
     frames reads them as they are.
 
     ``retention`` (nats) favours the two views of the previous frame: an error made once stays in all frames after it, which
-    single frames do not show. ``selection`` multiplies the scores: at 1 sources are averaged for the least squared error,
-    which blurs where they differ; above 1 the best one is chosen more and more.
+    single frames do not show. Where neither map nor boxes say anything the previous frame is all there is, so its shapes and
+    colours are favoured by ``retention_untold`` more. There the two views are not averaged, which blurs where they differ:
+    ``choice`` multiplies the difference of their scores.
     """
 
     retention: float = 0.0
-    selection: float = 1.0
+    retention_untold: float = 0.0
+    choice: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.selection > 0:
-            raise ValueError(f"belief.selection: expected more than 0, got {self.selection}")
-        if not -50 <= self.retention <= 50:
-            raise ValueError(f"belief.retention: expected -50 to 50 nats, got {self.retention}")
+        if not self.choice > 0:
+            raise ValueError(f"belief.choice: expected more than 0, got {self.choice}")
+        for name in ("retention", "retention_untold"):
+            if not -50 <= getattr(self, name) <= 50:
+                raise ValueError(f"belief.{name}: expected -50 to 50 nats, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

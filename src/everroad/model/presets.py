@@ -16,7 +16,9 @@ PRESETS: dict[str, ModelConfig] = {
         unet=UNetConfig(widths=(64, 96), attention_levels=(1,), blocks=1, embed_width=128, token_width=64, condition_width=32),
     ),
     # The embedded default.
-    "town": ModelConfig(name="town", height_px=128, width_px=224, belief=BeliefConfig(retention=0.5)),
+    "town": ModelConfig(
+        name="town", height_px=128, width_px=224, belief=BeliefConfig(retention=0.5, retention_untold=1.5, choice=3.0)
+    ),
     # Trained on a GPU only.
     "town-hd": ModelConfig(
         name="town-hd", height_px=256, width_px=448, unet=UNetConfig(widths=(64, 128, 256), attention_levels=(2,)),

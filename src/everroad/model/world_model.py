@@ -17,17 +17,13 @@ from everroad.conditions.types import Conditions
 from everroad.diffusion.preconditioning import per_sample, precondition
 from everroad.model.alignment import FlowGrids, fill, flow_grids, warp
 from everroad.model.autoencoder import Autoencoder
+from everroad.model.belief import AS_PREDICTED, source_weights, untold_share
 from everroad.model.config import BeliefConfig, ModelConfig
 from everroad.model.embedders import AnchorEmbedder, BoxEmbedder, LayoutEmbedder, MotionEmbedder, fourier
 from everroad.model.htft import HTFT
 from everroad.model.memory import MemoryRow
 from everroad.model.sketch import Sketch
 from everroad.model.unet import UNet
-
-AS_PREDICTED = BeliefConfig()
-UNSEEN = 1e-3  # the weight of the near view where it found nothing
-# Which of the four sources of a denoised latent (drawn, far, near, sketch) need a previous frame; axes b v 4 z y x.
-_PREVIOUS = torch.tensor([False, True, True, False]).view(1, 1, 4, 1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,7 @@ class Context:
     embedding: Float[Tensor, "bv e"]
     grids: FlowGrids
     visible: Float[Tensor, "bv 1 y x"]  # the share of each cell that the near view found in the previous frame
+    untold: Float[Tensor, "bv 1 y x"]  # the share of each cell of which neither map nor boxes say anything
 
 
 @dataclass(frozen=True)
@@ -119,6 +116,7 @@ class WorldModel(nn.Module):
             embedding=self.motion(conditions).repeat_interleave(views, 0),
             grids=grids,
             visible=visible,
+            untold=untold_share(conditions, self.config.autoencoder.patch_px),
         )
 
     def align(
@@ -185,22 +183,12 @@ class WorldModel(nn.Module):
         context: Context,
         belief: BeliefConfig,
     ) -> Float[Tensor, "b v z y x"]:
-        """A convex mixture of what the network draws, the two views of the previous frame and the sketch, with weights for each
-        place and component. What is known need not pass through the network, and keeps its detail at every noise level.
-
-        Independent estimates are best weighted by the inverse of their squared errors. ``error`` is what drawing has at this
-        noise level if nothing else is known (|c_out| of the preconditioning); those of the others the network predicts, as
-        -ln of their squares. The near view counts by the share of the cell that it found.
-        """
-        scores = self.trust(h).float().unflatten(1, (3, -1)).unflatten(0, drawn.shape[:2])  # b v 3 z y x
-        scores = scores + 2 * error.log().view(-1, 1, 1, 1, 1, 1)
-        seen = context.visible.unflatten(0, drawn.shape[:2]).clamp(min=UNSEEN).log()
-        scores = torch.stack([scores[:, :, 0], scores[:, :, 1] + seen, scores[:, :, 2]], 2)
-        of_previous = _PREVIOUS.to(scores.device)
-        scores = belief.selection * torch.cat([torch.zeros_like(scores[:, :, :1]), scores], 2) + belief.retention * of_previous
-        absent = ~previous.present.view(-1, 1, 1, 1, 1, 1) & of_previous
-        weights = scores.masked_fill(absent, -torch.inf).softmax(2)
-        sketch = context.sketch.float().unflatten(0, drawn.shape[:2])
+        """A convex mixture of what the network draws, the two views of the previous frame and the sketch (``model.belief``).
+        What is known keeps its detail at every noise level."""
+        lead = drawn.shape[:2]
+        predicted = self.trust(h).float().unflatten(1, (3, -1)).unflatten(0, lead)
+        visible, untold, sketch = (x.float().unflatten(0, lead) for x in (context.visible, context.untold, context.sketch))
+        weights = source_weights(predicted, error, previous.present, visible, untold, belief)
         return (weights * torch.stack([drawn, previous.far.float(), previous.near.float(), sketch], 2)).sum(2)
 
     def _embedding(self, noise: Float[Tensor, "b"], previous: Previous, context: Context) -> Float[Tensor, "bv e"]:
