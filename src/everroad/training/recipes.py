@@ -7,7 +7,6 @@ import difflib
 from everroad.training.decoder import DecoderRecipe
 from everroad.training.degrade import DegradeConfig
 from everroad.training.denoiser import BlockPlan, DenoiserRecipe
-from everroad.training.layout_critic import RealismConfig
 from everroad.training.own_frames import OwnFramesConfig
 from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
 from everroad.training.walks import RolloutRecipe, WalkRecipe
@@ -28,8 +27,8 @@ def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict
         ),
         f"{preset}-stage1": DenoiserRecipe(
             name=f"{preset}-stage1", preset=preset, batch=batch, train_steps=samples // batch, loop=loop, plan=_OWN,
-            own=OwnFramesConfig(share=0.35, depth=12), object_weight=2.0, realism=RealismConfig(weight=0.4),
-            degrade=DegradeConfig(drop_previous=0.08, clean_share=0.3, noise_high=1.0),
+            own=OwnFramesConfig(share=0.35, depth=12, from_nothing=0.3), object_weight=2.0,
+            degrade=DegradeConfig(drop_previous=0.5, clean_share=0.3, noise_high=1.0),
             optimiser=OptimiserConfig("muon", learning_rate, schedule="constant", warmup_steps=200, ema_decay=0.999),
         ),
         f"{preset}-stage2": WalkRecipe(
