@@ -13,6 +13,7 @@ from torch import nn
 
 from everroad.data.blocks import Block
 from everroad.data.sampler import clip_steps_per_block, frame_steps_per_block
+from everroad.diffusion.loss import denoising_loss
 from everroad.model.memory import Memory
 from everroad.model.presets import PRESETS
 from everroad.training.decoder import DecoderLossConfig, DecoderRecipe
@@ -117,16 +118,34 @@ def test_stage_2_holds_the_noise_level_and_remembers_the_walk():
 def test_stage_3_follows_its_own_frames_but_for_the_scheduled_truth():
     recipe, model = recipe_of(RolloutRecipe, double_steps=100), make_model().train()  # w = 2
     walk = batches_of(recipe, 0, 4)
-    previous = []
-    for i, batch in enumerate(walk):
-        previous.append(recipe._state(model, batch, i).previous)
-        recipe.loss(model, batch, i)
-        assert model.training  # rolled out in evaluation mode, given back in training mode
     with torch.no_grad():
         truth = [model.encode(b.data.previous.float() / 255) for b in walk]
+    previous = []
+    for i, batch in enumerate(walk):
+        previous.append(recipe._state(model, batch, i, truth[i]).previous)
+        recipe.loss(model, batch, i)
+        assert model.training  # rolled out in evaluation mode, given back in training mode
     is_truth = [torch.equal(p, q) for p, q in zip(previous, truth, strict=True)]
     assert is_truth == [True, False, True, False]
     assert walk[0].walk.state.frame_index.tolist() == [3, 3, 3, 3]
+
+
+def test_stage_3_asks_for_the_truth_after_the_truth_and_for_what_goes_on_after_its_own(monkeypatch):
+    recipe, model = recipe_of(RolloutRecipe, double_steps=100), make_model().train()  # w = 2
+    asked = []
+
+    def loss(denoised, target, *rest):
+        asked.append(target)
+        return denoising_loss(denoised, target, *rest)
+
+    monkeypatch.setattr("everroad.training.walks.denoising_loss", loss)
+    same = []
+    for i, batch in enumerate(batches_of(recipe, 0, 4)):
+        unmapped = replace(batch.data.conditions, map_image=torch.zeros_like(batch.data.conditions.map_image))
+        recipe.loss(model, replace(batch, data=replace(batch.data, conditions=unmapped)), i)
+        clean = model.encode(batch.data.target.float() / 255)
+        same.append(torch.allclose(asked[-1], clean, atol=1e-5))
+    assert same == [True, False, True, False]
 
 
 def test_stage_3_trains_at_levels_of_the_sampler():

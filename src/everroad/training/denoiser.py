@@ -34,7 +34,7 @@ from everroad.training.layout_critic import (
     learning_loss,
     pulling_loss,
 )
-from everroad.training.own_frames import OwnDraws, OwnFramesConfig, RollOuts, draw_own
+from everroad.training.own_frames import OwnDraws, OwnFramesConfig, RollOuts, continued, draw_own
 from everroad.training.recipe import Recipe
 from everroad.training.sketch import load_sketch
 from everroad.training.strips import rollout_strip
@@ -268,21 +268,13 @@ class DenoiserRecipe(Recipe):
     def _target(
         self, model: WorldModel, clean: Tensor, truth: Tensor, context: Context, batch: FrameBatch
     ) -> tuple[Tensor, Float[Tensor, "b v 1 y x"]]:
-        """What is asked for: the true frame; but after an own frame, where that one shows another town than the truth and the
-        map says nothing (it knows no colour of a car either), the own frame carried on by what truly changed:
-        near(own) + clean - near(truth). And how far it is the true frame, 0 to 1."""
+        """What is asked for, after an own frame what goes on from it; and how far it is the true frame, 0 to 1."""
         if batch.roll_outs is None or batch.own is None:
             return clean, torch.ones_like(clean[:, :, :1])
         made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1)
-        level = torch.zeros_like(batch.sigma)
-        own, true = (model.align(previous, level, context).near for previous in (made, truth))
-        code, patch = model.autoencoder.code, model.config.autoencoder.patch_px
-        own_picture, true_picture = (code.decode(latents.flatten(0, 1)).unflatten(0, own.shape[:2]) for latents in (own, true))
-        other = 1 - self.own.agreement(own_picture - true_picture, patch)
-        told = batch.conditions.map_image.amax(2).float() * (batch.conditions.box_image.amax(2) == 0) / 255
-        told = nn.functional.avg_pool2d(told, patch)[:, :, None]
-        other = other * (1 - told) * batch.own.chosen.view(-1, 1, 1, 1, 1)
-        return clean + other * (own - true), 1 - other
+        target, asked = continued(model, clean, truth, made, context, batch.conditions, self.own)
+        chosen = batch.own.chosen.view(-1, 1, 1, 1, 1)
+        return torch.where(chosen, target, clean), torch.where(chosen, asked, 1.0)
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
         return rollout_strip(module)  # type: ignore[arg-type]

@@ -17,9 +17,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from everroad.conditions.types import Conditions
 from everroad.data.addressing import addressed_generator, addressed_seed
 from everroad.data.blocks import Block
-from everroad.model.world_model import WorldModel
+from everroad.model.world_model import Context, WorldModel
 from everroad.stream.generate import next_frame
 from everroad.stream.start import start
 
@@ -116,6 +117,29 @@ class RollOuts:
             _, state = next_frame(model, state, self._block.conditions_at(clip, first + frame).to(device))
             latents.append(state.previous)
         return clip, torch.cat(latents, 1).half()
+
+
+@torch.no_grad()
+def continued(
+    model: WorldModel,
+    clean: Float[Tensor, "b v z y x"],
+    truth: Float[Tensor, "b v z y x"],
+    made: Float[Tensor, "b v z y x"],
+    context: Context,
+    conditions: Conditions,
+    config: OwnFramesConfig,
+) -> tuple[Float[Tensor, "b v z y x"], Float[Tensor, "b v 1 y x"]]:
+    """What is asked for after the own previous frame ``made`` instead of the true one, ``truth``: the true frame ``clean``; but
+    where the own one shows another town and the map says nothing (it knows no colour of a car either), the own frame carried on
+    by what truly changed: near(made) + clean - near(truth). And how far it is the true frame, 0 to 1."""
+    level = torch.zeros(len(clean), device=clean.device)
+    own, true = (model.align(previous, level, context).near for previous in (made, truth))
+    code, patch = model.autoencoder.code, model.config.autoencoder.patch_px
+    own_picture, true_picture = (code.decode(latents.flatten(0, 1)).unflatten(0, own.shape[:2]) for latents in (own, true))
+    other = 1 - config.agreement(own_picture - true_picture, patch)
+    told = conditions.map_image.amax(2).float() * (conditions.box_image.amax(2) == 0) / 255
+    other = other * (1 - F.avg_pool2d(told, patch)[:, :, None])
+    return clean + other * (own - true), 1 - other
 
 
 def roll_out_dtype(device: torch.device) -> str:

@@ -30,7 +30,7 @@ from everroad.stream.start import start
 from everroad.stream.state import StreamState
 from everroad.training.degrade import degrade_previous, draw_degradation, drop_conditions
 from everroad.training.denoiser import DenoiserRecipe, FrameBatch, by_noise_level, encode_bytes, refuse_stage_1_settings
-from everroad.training.own_frames import roll_out_dtype
+from everroad.training.own_frames import continued, roll_out_dtype
 from everroad.training.strips import rollout_strip
 
 
@@ -146,24 +146,24 @@ class RolloutRecipe(WalkRecipe):
     def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]
         data, walk = batch.data, batch.walk
-        clean = encode_bytes(model, data.target)
-        state = self._state(model, batch, train_step)
+        clean, truth = encode_bytes(model, data.target), encode_bytes(model, data.previous)
+        state = self._state(model, batch, train_step, truth)
         context = model.prepare(
             drop_conditions(data.conditions, data.degradation), state.anchor, data.degradation.anchor_present
         )
         aligned = previous_latent(model, state, state.frame_index + 1, context)
-        noisy = clean + per_sample(data.sigma, clean) * data.noise
+        target, _ = continued(model, clean, truth, state.previous, context, data.conditions, self.own)
+        noisy = target + per_sample(data.sigma, clean) * data.noise
         row = read_memory_of_each(state.memory, batch.level, model.config.htft.ages)
         denoised, _ = model.denoise(noisy, data.sigma, aligned, context, row)
-        losses = denoising_loss(denoised, clean, data.sigma, self.weight(model, data.conditions))
+        losses = denoising_loss(denoised, target, data.sigma, self.weight(model, data.conditions))
         if batch.frame < self.plan.frames - 1:
             walk.state = _roll_out(model, state, data)
         return losses.mean(), by_noise_level(losses.detach(), data.sigma)
 
-    def _state(self, model: WorldModel, batch: Any, train_step: int) -> StreamState:
+    def _state(self, model: WorldModel, batch: Any, train_step: int, truth: Float[Tensor, "b v z y x"]) -> StreamState:
         """Where the slots' streams stand before this frame."""
         data, state = batch.data, batch.walk.state
-        truth = encode_bytes(model, data.previous)
         if state is None:
             first = train_step - batch.frame + 1
             seeds = [addressed_seed(self.seed, "stream", first, slot) & 0x7FFFFFFF for slot in range(len(truth))]
