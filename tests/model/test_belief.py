@@ -66,11 +66,12 @@ def test_where_the_layout_speaks_nothing_is_untold():
     lines, boxes = empty.map_image.clone(), empty.box_image.clone()
     lines[0, 0, MAP_LAYERS.index("drivable_area"), :8, :4] = 255  # half of the first cell
     lines[0, 0, MAP_LAYERS.index("divider_solid"), 3, 9] = 255  # one pixel of the second
-    boxes[0, 0, 0, 15, 20] = 255  # one pixel of the third in the second row
+    boxes[0, 0, 0, 15, 20] = 255  # one pixel of the third in the second row, which tells of its neighbours
     told = untold_share(replace(empty, map_image=lines, box_image=boxes), 8)
     assert untold_share(empty, 8).eq(1).all()
-    assert told[0, 0, 0].tolist()[:3] == [0.5, 0.0, 1.0]
-    assert told[0, 0, 1].tolist()[:3] == [1.0, 1.0, 0.0]
+    assert told[0, 0, 0].tolist()[:5] == [0.5, 0.0, 0.0, 0.0, 1.0]
+    assert told[0, 0, 1].tolist()[:5] == [1.0, 0.0, 0.0, 0.0, 1.0]
+    assert told[0, 0, 3].eq(1).all()
     absent = replace(empty.present, map=torch.tensor([False]), boxes=torch.tensor([False]))
     assert untold_share(replace(empty, map_image=lines, box_image=boxes, present=absent), 8).eq(1).all()
 

@@ -26,7 +26,8 @@ SHAPE_SHARE = 4  # the first quarter of the components is shape and colour, the 
 
 
 def untold_share(conditions: Conditions, patch_px: int) -> Float[Tensor, "bv 1 y x"]:
-    """Of each cell, the share of which neither map nor boxes say anything; 0 where a line or a box touches it."""
+    """Of each cell, the share of which neither map nor boxes say anything; 0 where a line touches it, and where a box touches it
+    or a cell beside it, since a box's picture does not end quite where the box does."""
     lines, boxes = (picture.flatten(0, 1).float() / 255 for picture in (conditions.map_image, conditions.box_image))
     views = conditions.map_image.shape[1]
     there_map, there_boxes = (
@@ -35,6 +36,7 @@ def untold_share(conditions: Conditions, patch_px: int) -> Float[Tensor, "bv 1 y
     surface = F.avg_pool2d(lines[:, list(_SURFACES)].amax(1, keepdim=True), patch_px) * there_map
     marks = F.max_pool2d(lines[:, list(_MARKS)].amax(1, keepdim=True), patch_px) * there_map
     objects = F.max_pool2d(boxes.amax(1, keepdim=True), patch_px) * there_boxes
+    objects = F.max_pool2d(objects, 3, stride=1, padding=1)
     return (1 - surface) * (1 - marks) * (1 - objects)
 
 
