@@ -26,8 +26,8 @@ SHAPE_SHARE = 4  # the first quarter of the components is shape and colour, the 
 
 
 def untold_share(conditions: Conditions, patch_px: int) -> Float[Tensor, "bv 1 y x"]:
-    """Of each cell, the share of which neither map nor boxes say anything; 0 where a line touches it, and where a box touches it
-    or a cell beside it, since a box's picture does not end quite where the box does."""
+    """Of each cell, the share of which neither map nor boxes say anything; 0 where a line touches it, or a box touches it or a
+    cell beside it, since a box's picture does not end quite where the box does."""
     lines, boxes = (picture.flatten(0, 1).float() / 255 for picture in (conditions.map_image, conditions.box_image))
     views = conditions.map_image.shape[1]
     there_map, there_boxes = (
