@@ -70,6 +70,20 @@ def batches_of(recipe: DenoiserRecipe, first: int, count: int) -> list:
     return [next(iterator) for _ in range(count)]
 
 
+def losses_of_updates(recipe: DenoiserRecipe, model: nn.Module) -> tuple[list[float], dict]:
+    """The losses of twenty updates on the first batch, and what the last one logs."""
+    optimiser = torch.optim.Adam(recipe.parameters(model), lr=3e-3)
+    losses = []
+    for _ in range(20):
+        batch = batches_of(recipe, 0, 1)[0]
+        loss, metrics = recipe.loss(model, batch, 0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    return losses, metrics
+
+
 @pytest.mark.parametrize("kind", [DenoiserRecipe, WalkRecipe, RolloutRecipe])
 def test_batches_do_not_depend_on_where_the_run_began(kind):
     recipe = recipe_of(kind)
@@ -162,15 +176,7 @@ def test_a_few_updates_on_one_batch_lower_the_loss(kind):
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    optimiser = torch.optim.Adam(recipe.parameters(model), lr=3e-3)
-    losses = []
-    for _ in range(20):
-        batch = batches_of(recipe, 0, 1)[0]
-        loss, metrics = recipe.loss(model, batch, 0)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
+    losses, metrics = losses_of_updates(recipe, model)
     assert losses[-1] < 0.98 * losses[0]
     assert set(metrics) <= {"loss_sigma_low", "loss_sigma_middle", "loss_sigma_high"}
 
@@ -181,14 +187,7 @@ def test_the_decoder_alone_learns_to_show_worn_pictures_as_they_were():
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
     batch = batches_of(recipe, 0, 1)[0]
     assert 0 < int(batch.wear.times.max()) <= 2
-    optimiser = torch.optim.Adam(recipe.parameters(model), lr=3e-3)
-    losses = []
-    for _ in range(20):
-        loss, _ = recipe.loss(model, batch, 0)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
+    losses, _ = losses_of_updates(recipe, model)
     assert losses[-1] < 0.98 * losses[0]
     changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     assert changed

@@ -22,7 +22,7 @@ UNSEEN = 1e-3  # the weight of the near view where it found nothing
 _PREVIOUS = torch.tensor([False, True, True, False]).view(1, 1, 4, 1, 1, 1)
 _SURFACES = tuple(MAP_LAYERS.index(name) for name in ("drivable_area", "walkway"))
 _MARKS = tuple(i for i in range(len(MAP_LAYERS)) if i not in _SURFACES)
-SHAPE_SHARE = 4  # the first quarter of the components is shape and colour, the rest is detail
+SHAPE_SHARE = 0.25  # of the components, the first: shape and colour; the rest is detail
 
 
 def untold_share(conditions: Conditions, patch_px: int) -> Float[Tensor, "bv 1 y x"]:
@@ -71,5 +71,5 @@ def _chosen(
 
 def _retention(belief: BeliefConfig, untold: Float[Tensor, "b v 1 y x"], components: int) -> Float[Tensor, "b v z y x"]:
     """The nats by which the previous frame is favoured."""
-    shape = torch.arange(components, device=untold.device) < components // SHAPE_SHARE
+    shape = torch.arange(components, device=untold.device) < components * SHAPE_SHARE
     return belief.retention + belief.retention_untold * untold * shape.view(-1, 1, 1)
