@@ -9,10 +9,11 @@ export OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=10000
 options=(--dtype auto --threads 2)
 
 everroad train town-decoder --out "$out/decoder" "${options[@]}"
-everroad train town-stage1 --out "$out/stage1" "${options[@]}"
-python -m everroad.training.ship "$out/stage1" --decoder "$out/decoder" --out "$out/stage1.safetensors"
+everroad train town-sketch --out "$out/sketch" "${options[@]}"
+everroad train town-stage1 "init=$out/sketch" --out "$out/stage1" "${options[@]}"
+python -m everroad.training.ship "$out/stage1" --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/stage1.safetensors"
 everroad train town-stage2 "init=$out/stage1.safetensors" --out "$out/stage2" "${options[@]}"
-python -m everroad.training.ship "$out/stage1" "$out/stage2" --decoder "$out/decoder" --out "$out/stage2.safetensors"
+python -m everroad.training.ship "$out/stage1" "$out/stage2" --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/stage2.safetensors"
 everroad train town-stage3 "init=$out/stage2.safetensors" --out "$out/stage3" "${options[@]}"
-python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --out "$out/town.safetensors"
+python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/town.safetensors"
 everroad evaluate quick --weights "$out/town.safetensors" --out "$out/quick" --dtype auto

@@ -10,10 +10,11 @@ options=(--device cuda --dtype bfloat16)
 plan=(plan.workers=14 plan.towns=56)
 
 everroad train town-decoder "${plan[@]}" batch=64 --out "$out/decoder" "${options[@]}"
-everroad train town-stage1 "${plan[@]}" batch=128 train_steps=31250 optimiser.learning_rate=1e-3 --out "$out/stage1" "${options[@]}"
-python -m everroad.training.ship "$out/stage1" --decoder "$out/decoder" --out "$out/stage1.safetensors"
+everroad train town-sketch plan.workers=14 plan.towns=160 batch=32 train_steps=8000 --out "$out/sketch" "${options[@]}"
+everroad train town-stage1 "init=$out/sketch" "${plan[@]}" batch=128 train_steps=31250 optimiser.learning_rate=1e-3 --out "$out/stage1" "${options[@]}"
+python -m everroad.training.ship "$out/stage1" --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/stage1.safetensors"
 everroad train town-stage2 "init=$out/stage1.safetensors" "${plan[@]}" batch=128 --out "$out/stage2" "${options[@]}"
-python -m everroad.training.ship "$out/stage1" "$out/stage2" --decoder "$out/decoder" --out "$out/stage2.safetensors"
+python -m everroad.training.ship "$out/stage1" "$out/stage2" --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/stage2.safetensors"
 everroad train town-stage3 "init=$out/stage2.safetensors" "${plan[@]}" batch=128 --out "$out/stage3" "${options[@]}"
-python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --out "$out/town.safetensors"
+python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/town.safetensors"
 everroad evaluate quick --weights "$out/town.safetensors" --out "$out/quick" --device cuda --dtype bfloat16

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from everroad.conditions.types import BoxList, Conditions, Presence
-from everroad.model.config import AutoencoderConfig, HTFTConfig, ModelConfig, UNetConfig
+from everroad.model.config import AutoencoderConfig, HTFTConfig, ModelConfig, SketchConfig, UNetConfig
 from everroad.model.world_model import WorldModel
 
 TINY = ModelConfig(
@@ -16,6 +16,7 @@ TINY = ModelConfig(
     autoencoder=AutoencoderConfig(channels=8, decoder_width=16, decoder_blocks=1, fine_width=8),
     unet=UNetConfig(widths=(32, 64), blocks=2, attention_levels=(1,), embed_width=32, token_width=32, condition_width=32),
     htft=HTFTConfig(zero_init=False),
+    sketch=SketchConfig(widths=(32, 64)),
 )
 
 

@@ -49,6 +49,13 @@ def test_choice_sets_the_views_apart_and_leaves_their_sum(scores, untold):
     torch.testing.assert_close((sharp[1] / sharp[2]).log()[0].item(), odds, rtol=1e-2, atol=1e-2)
 
 
+@given(st.tuples(finite, finite, finite), st.floats(0, 1))
+def test_the_sketch_is_favoured_where_the_layout_speaks(scores, untold):
+    found = weights_of(scores, BeliefConfig(sketched=1.5), untold)[:, 3]
+    odds = torch.tensor([0.0, scores[0], scores[1], scores[2] + 1.5 * (1 - untold)]).softmax(0)
+    torch.testing.assert_close(found, odds, rtol=1e-4, atol=1e-6)
+
+
 def test_without_a_previous_frame_its_views_have_no_weight():
     found = weights_of((5.0, 5.0, 0.0), BeliefConfig(2.0, 2.0, 3.0), present=torch.tensor([False]))
     assert not found[1:3].any()
@@ -76,7 +83,9 @@ def test_where_the_layout_speaks_nothing_is_untold():
     assert untold_share(replace(empty, map_image=lines, box_image=boxes, present=absent), 8).eq(1).all()
 
 
-@pytest.mark.parametrize("wrong", [{"choice": 0.0}, {"retention": 80.0}, {"retention_untold": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong", [{"choice": 0.0}, {"retention": 80.0}, {"retention_untold": float("nan")}, {"sketched": -60.0}]
+)
 def test_refuses_nonsense(wrong):
     with pytest.raises(ValueError, match=r"belief\."):
         BeliefConfig(**wrong)

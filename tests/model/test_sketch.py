@@ -86,10 +86,10 @@ def test_the_light_chooses_the_weights() -> None:
     unknown = replace(conditions, present=replace(conditions.present, weather=torch.tensor([False, True])))
     assert light_of(unknown).tolist() == [LIGHTS, LIGHTS - 1]
     sketch = Sketch(TINY)
-    assert not sketch(conditions).any()
+    assert not sketch.closed_form(conditions).any()
     sketch.weight[1, 2, -1] = 3.0  # the constant's weight
-    assert sketch(conditions)[0, 2].eq(3).all()
-    assert not sketch(conditions)[1].any()
+    assert sketch.closed_form(conditions)[0, 2].eq(3).all()
+    assert not sketch.closed_form(conditions)[1].any()
 
 
 def test_what_is_absent_counts_as_zero() -> None:
@@ -99,4 +99,4 @@ def test_what_is_absent_counts_as_zero() -> None:
     found = features(absent, TINY.autoencoder.patch_px)
     assert not found[:, :-1].any()
     expected = model.sketch.weight[light_of(absent)][:, :, -1]
-    torch.testing.assert_close(model.sketch(absent), expected[:, :, None, None].expand(-1, -1, *found.shape[2:]))
+    torch.testing.assert_close(model.sketch.closed_form(absent), expected[:, :, None, None].expand(-1, -1, *found.shape[2:]))

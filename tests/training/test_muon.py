@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everroad.training.muon import UPDATE_RMS, Muon, orthogonal
+from everroad.training.muon import UPDATE_RMS, Muon, _iterated, _wide, orthogonal
 
 
 @settings(deadline=None, max_examples=30)
@@ -17,6 +18,15 @@ def test_singular_vectors_stay_and_values_come_near_one(rows: int, columns: int,
     found = u.T @ orthogonal(u * values @ v.T) @ v
     assert ((found.diagonal() > 0.6) & (found.diagonal() < 1.25)).all()
     assert (found - torch.diag(found.diagonal())).abs().max() < 1e-4
+
+
+@settings(deadline=None, max_examples=30)
+@given(rows=st.integers(1, 24), columns=st.integers(24, 80), lowest=st.floats(1e-6, 1.0), seed=st.integers(0, 1000))
+def test_wide_matrices_may_be_iterated_among_their_rows(rows: int, columns: int, lowest: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    matrix = torch.randn(rows, columns, generator=generator) * torch.logspace(0, float(np.log10(lowest)), rows)[:, None]
+    matrix = matrix / matrix.norm()
+    torch.testing.assert_close(_wide(matrix), _iterated(matrix), rtol=0, atol=2e-3)
 
 
 def test_the_first_update_is_the_orthogonal_gradient_at_the_size_of_adamws() -> None:

@@ -52,6 +52,34 @@ def test_the_decoder_of_another_run(tmp_path):
     assert torch.equal(loaded.input.weight, model.input.weight.bfloat16().float())
 
 
+def test_the_sketch_of_other_runs(tmp_path):
+    model, other = get_recipe("town-stage1").build(), get_recipe("town-sketch").build()
+    with torch.no_grad():
+        other.sketch.detail.output.weight.normal_()
+        other.input.weight.add_(1.0)
+    make_run(tmp_path / "one", "town-stage1", model, [], 10)
+    for name, steps in (("first", 20), ("second", 30)):
+        make_run(tmp_path / name, "town-sketch", other, [], steps)
+    sketches = [tmp_path / "first", tmp_path / "second"]
+    card = ship([tmp_path / "one"], None, tmp_path / "m.safetensors", None, sketch_dirs=sketches)
+    loaded, _ = load_world_model(tmp_path / "m.safetensors")
+    assert torch.equal(loaded.sketch.detail.output.weight, other.sketch.detail.output.weight.bfloat16().float())
+    assert torch.equal(loaded.input.weight, model.input.weight.bfloat16().float())
+    assert [run["train_steps"] for run in card["sketch"]] == [20, 30]
+    assert card["samples"] == 320  # the denoiser's alone
+    again = ship([tmp_path / "one"], None, tmp_path / "n.safetensors", None, card)
+    assert again["sketch"] == card["sketch"]
+
+
+def test_a_run_begins_with_another_runs_average(tmp_path):
+    model = get_recipe("town-nano-stage1").build()
+    with torch.no_grad():
+        model.input.weight.add_(1.0)
+    make_run(tmp_path / "one", "town-nano-stage1", model, [], 10)
+    begun = apply_overrides(get_recipe("town-nano-stage1"), [f"init={tmp_path / 'one'}"]).build()
+    assert torch.equal(begun.input.weight, model.input.weight)
+
+
 def test_a_critic_does_not_ship_and_an_earlier_decoder_is_told(tmp_path):
     model = get_recipe("town-nano-stage1").build()
     model.critic = LayoutCritic(8)

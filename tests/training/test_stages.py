@@ -110,7 +110,7 @@ def test_stage_2_trains_htft_alone_and_stage_3_all_but_the_autoencoder():
     two = {id(p) for p in recipe_of(WalkRecipe).parameters(model)}
     assert two == {id(p) for n, p in model.named_parameters() if n.startswith("unet.htft.")}
     three = {id(p) for p in recipe_of(RolloutRecipe).parameters(model)}
-    assert three == {id(p) for n, p in model.named_parameters() if not n.startswith("autoencoder.")}
+    assert three == {id(p) for n, p in model.named_parameters() if not n.startswith(("autoencoder.", "sketch."))}
 
 
 def test_stage_2_holds_the_noise_level_and_remembers_the_walk():
@@ -300,6 +300,9 @@ def test_the_critic_is_by_adamw_and_its_weights_are_taken_over_or_left(tmp_path,
     assert not any(name.startswith("critic.") for name in names)
     assert "input.weight" in names
     assert any(name.startswith("critic.") for name in state.trained)
+    shares = {name: group["rate_share"] for group in state.optimiser.param_groups for p in group["params"]
+              for name in [n for n, q in state.module.named_parameters() if q is p]}  # fmt: skip
+    assert all(share == (0.25 if name.startswith("critic.") else 1.0) for name, share in shares.items())
     save_file(state.module.state_dict(), tmp_path / "run.safetensors")
     init = str(tmp_path / "run.safetensors")
     again = replace(recipe, init=init).build()

@@ -53,6 +53,7 @@ def source_weights(
     scores = predicted.float() + 2 * error.log().view(-1, 1, 1, 1, 1, 1)
     far, near, sketch = scores.unbind(2)
     views = _chosen(torch.stack([far, near + visible.clamp(min=UNSEEN).log()], 2), untold, belief.choice)
+    sketch = sketch + belief.sketched * (1 - untold)
     scores = torch.cat([torch.zeros_like(sketch)[:, :, None], views, sketch[:, :, None]], 2)
     of_previous = _PREVIOUS.to(scores.device)
     scores = scores + of_previous * _retention(belief, untold, scores.shape[3])[:, :, None]

@@ -58,6 +58,17 @@ class AutoencoderConfig:
 
 
 @dataclass(frozen=True)
+class SketchConfig:
+    """Widths of the network that adds detail to the closed-form sketch, from fine to coarse; none for no such network."""
+
+    widths: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(w % 32 for w in self.widths):
+            raise ValueError(f"sketch.widths: expected multiples of 32 (group normalisation has 32 groups), got {self.widths}")
+
+
+@dataclass(frozen=True)
 class BeliefConfig:
     """How the predicted errors of the sources (``WorldModel``) are read when frames follow one another; training on single
     frames reads them as they are.
@@ -65,17 +76,19 @@ class BeliefConfig:
     ``retention`` (nats) favours the two views of the previous frame: an error made once stays in all frames after it, which
     single frames do not show. Where neither map nor boxes say anything the previous frame is all there is, so its shapes and
     colours are favoured by ``retention_untold`` more. There the two views are not averaged, which blurs where they differ:
-    ``choice`` multiplies the difference of their scores.
+    ``choice`` multiplies the difference of their scores. Where map or boxes speak, the sketch is favoured by ``sketched``: its
+    squared error is that of a sharp picture, which is larger than that of a blurred one.
     """
 
     retention: float = 0.0
     retention_untold: float = 0.0
     choice: float = 1.0
+    sketched: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.choice > 0:
             raise ValueError(f"belief.choice: expected more than 0, got {self.choice}")
-        for name in ("retention", "retention_untold"):
+        for name in ("retention", "retention_untold", "sketched"):
             if not -50 <= getattr(self, name) <= 50:
                 raise ValueError(f"belief.{name}: expected -50 to 50 nats, got {getattr(self, name)}")
 
@@ -93,6 +106,7 @@ class ModelConfig:
     htft: HTFTConfig = field(default_factory=HTFTConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     belief: BeliefConfig = field(default_factory=BeliefConfig)
+    sketch: SketchConfig = field(default_factory=SketchConfig)
 
     def __post_init__(self) -> None:
         multiple = self.autoencoder.patch_px * 2

@@ -1,4 +1,5 @@
-"""The sketch: what the conditions alone say of the latents, in closed form (fitted by ``training.sketch``, then fixed).
+"""The sketch: what the conditions alone say of the latents, in closed form (fitted by ``training.sketch``, then fixed), and a
+network's detail on top of it.
 
 A linear function of features of each latent cell, with weights of its own for each weather and time of day, so that a line at
 night is as dark as lines are at night. Features: the patches of the map, box and depth pictures; where the cell looks (height
@@ -17,7 +18,9 @@ from everroad.conditions.box_images import LAYER_OF_CLASS
 from everroad.conditions.rays import camera_rays
 from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, Conditions
 from everroad.model.alignment import GROUND_LAYERS, coarse_intrinsics
+from everroad.model.autoencoder import PatchCode
 from everroad.model.config import ModelConfig
+from everroad.model.sketch_detail import SketchDetail
 from everroad.scenario.types import TIMES_OF_DAY, WEATHERS
 
 LIGHTS = len(WEATHERS) * len(TIMES_OF_DAY)  # one more row of weights serves where either is absent
@@ -30,7 +33,8 @@ NEAR_M = 0.5
 
 
 class Sketch(nn.Module):
-    """Fixed weights: a buffer, which no optimiser touches. Zero until a fit is loaded."""
+    """Fixed weights: a buffer, which no optimiser touches, zero until a fit is loaded; and, where the config has one, the
+    network that adds detail to its picture (``model.sketch_detail``)."""
 
     weight: Float[Tensor, "l z d"]
 
@@ -38,9 +42,18 @@ class Sketch(nn.Module):
         super().__init__()
         self.patch = config.autoencoder.patch_px
         self.register_buffer("weight", torch.zeros(LIGHTS + 1, config.latent_channels, feature_count(self.patch)))
+        self.detail = SketchDetail(config.sketch.widths, LIGHTS + 1) if config.sketch.widths else None
 
-    def forward(self, conditions: Conditions) -> Float[Tensor, "bv z y x"]:
+    def forward(self, conditions: Conditions, code: PatchCode) -> Float[Tensor, "bv z y x"]:
         """The sketch of each view, in fp32."""
+        closed = self.closed_form(conditions)
+        if self.detail is None:
+            return closed
+        picture = code.decode(closed)
+        return code.encode(picture + self.detail(conditions, light_of(conditions), picture))
+
+    def closed_form(self, conditions: Conditions) -> Float[Tensor, "bv z y x"]:
+        """The linear part alone."""
         with torch.autocast(self.weight.device.type, enabled=False):
             given = features(conditions, self.patch)
             weight = self.weight[light_of(conditions)].repeat_interleave(conditions.map_image.shape[1], 0)

@@ -92,9 +92,14 @@ class WorldModel(nn.Module):
         return code.encode(code.decode(latents.flatten(0, 1)).clamp(0, 1)).unflatten(0, latents.shape[:2])
 
     def prepare(
-        self, conditions: Conditions, anchor: Float[Tensor, "b v z y x"] | None, anchor_present: Tensor | None = None
+        self,
+        conditions: Conditions,
+        anchor: Float[Tensor, "b v z y x"] | None,
+        anchor_present: Tensor | None = None,
+        sketch: Float[Tensor, "bv z y x"] | None = None,
     ) -> Context:
-        """Everything that depends on the frame and not on the denoise step. ``anchor_present`` (b,) drops single anchors."""
+        """Everything that depends on the frame and not on the denoise step. ``anchor_present`` (b,) drops single anchors;
+        ``sketch`` is that of these conditions where the caller has it already."""
         self._check(conditions)
         b, views = conditions.map_image.shape[:2]
         device = conditions.map_image.device
@@ -107,7 +112,8 @@ class WorldModel(nn.Module):
         anchor_token = self.anchor(anchor.flatten(0, 1), anchor_present)
         grids = flow_grids(conditions)
         visible = nn.functional.avg_pool2d(grids.near_visible.float(), self.config.autoencoder.patch_px)
-        sketch = self.sketch(conditions)
+        if sketch is None:
+            sketch = self.sketch(conditions, self.autoencoder.code)
         return Context(
             layout=self.input_layout(torch.cat([self.layout(conditions), visible, sketch], 1)),
             sketch=sketch,

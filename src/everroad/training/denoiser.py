@@ -24,6 +24,7 @@ from everroad.diffusion.sampler import schedule_of
 from everroad.model.checkpoint import load_weights, packaged_path, read_safetensors
 from everroad.model.presets import get_preset
 from everroad.model.world_model import Context, WorldModel
+from everroad.training.checkpoint import load_run_weights
 from everroad.training.degrade import Degradation, DegradeConfig, degrade_previous, draw_degradation, drop_conditions
 from everroad.training.layout_critic import (
     CRITIC,
@@ -37,6 +38,7 @@ from everroad.training.layout_critic import (
 from everroad.training.own_frames import OwnDraws, OwnFramesConfig, RollOuts, continued, draw_own
 from everroad.training.recipe import Recipe
 from everroad.training.sketch import load_sketch
+from everroad.training.sketches import Sketches
 from everroad.training.strips import rollout_strip
 
 OWN = "own_frames"
@@ -82,11 +84,12 @@ class FrameBatch:
     previous_noise: Float[Tensor, "b v z y x"]
     own: OwnDraws | None = None
     roll_outs: RollOuts | None = None
+    sketches: Sketches | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiserRecipe(Recipe):
-    """Stage 1. ``init`` is a model file or a run's ``model.safetensors`` whose fitting weights are taken over, "" for none.
+    """Stage 1. ``init`` is a model file or a run folder (its averaged weights) to begin with, "" for none.
 
     Latents weigh detail more than the eye does: an error of a patch's mean is seen ten times as well as the same error of its
     48th component. So components count by their standard deviation to the ``component_power``: 0 is the error of latents, 2
@@ -107,7 +110,8 @@ class DenoiserRecipe(Recipe):
     def build(self) -> nn.Module:
         model, critic = WorldModel(get_preset(self.preset)), {}
         if self.init:
-            tensors, _ = read_safetensors(Path(self.init))
+            folder = Path(self.init)
+            tensors = load_run_weights(folder, "ema") if folder.is_dir() else read_safetensors(folder)[0]
             critic = {name.removeprefix(CRITIC): tensors.pop(name) for name in list(tensors) if name.startswith(CRITIC)}
             load_weights(model, tensors, self.init)
         else:
@@ -121,8 +125,8 @@ class DenoiserRecipe(Recipe):
         return model
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
-        """Everything but the autoencoder, the unused projections of HTFT and what no loss reaches."""
-        return [p for name, p in module.named_parameters() if not name.startswith(("autoencoder.", "unet.htft."))]
+        """Everything but the autoencoder, the sketch and the unused projections of HTFT."""
+        return [p for name, p in module.named_parameters() if not name.startswith(("autoencoder.", "sketch.", "unet.htft."))]
 
     def block_config(self) -> BlockConfig:
         """Where the pictures come from."""
@@ -143,18 +147,25 @@ class DenoiserRecipe(Recipe):
             train_step, made = first_train_step, dict(carried or {}) if first_train_step % per_block else {}
             for block in blocks:
                 roll_outs = RollOuts(block, self.seed, self.own, made.pop(OWN, None)) if self.own.share else None
+                sketches = Sketches(block)
                 while train_step // per_block == block.index:
-                    yield self._batch(block, roll_outs, train_step)
+                    yield self._batch(block, roll_outs, sketches, train_step)
                     train_step += 1
 
     def ready(self, averaged: nn.Module, batch: Any) -> None:
-        """The block's own frames."""
+        """The block's own frames and sketches."""
         if isinstance(batch, FrameBatch) and batch.roll_outs is not None:
             batch.roll_outs.make(averaged)  # type: ignore[arg-type]
+        if isinstance(batch, FrameBatch) and batch.sketches is not None:
+            batch.sketches.make(averaged)  # type: ignore[arg-type]
 
     def by_adamw(self, name: str) -> bool:
         """The critic's kernels."""
         return name.startswith(CRITIC)
+
+    def rate_share(self, name: str) -> float:
+        """The critic's own."""
+        return self.realism.rate_share if name.startswith(CRITIC) else 1.0
 
     def carried(self, batch: Any) -> dict[str, Tensor]:
         """The block's own frames: they were made with its first weights, which a resumed run no longer has."""
@@ -169,7 +180,7 @@ class DenoiserRecipe(Recipe):
     def free_fields(self) -> tuple[str, ...]:
         return (*super().free_fields(), "plan.workers", "plan.cache_dir")
 
-    def _batch(self, block: Block, roll_outs: RollOuts | None, train_step: int) -> FrameBatch:
+    def _batch(self, block: Block, roll_outs: RollOuts | None, sketches: Sketches, train_step: int) -> FrameBatch:
         draws = frame_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
         config = get_preset(self.preset)
         return FrameBatch(
@@ -183,6 +194,7 @@ class DenoiserRecipe(Recipe):
             previous_noise=self.draw_noise("previous", train_step),
             own=draw_own(self.own, self.seed, train_step, draws.clip, draws.frame),
             roll_outs=roll_outs,
+            sketches=sketches,
         )
 
     def draw_sigmas(self, purpose: str, train_step: int) -> Float[Tensor, "b"]:
@@ -202,7 +214,7 @@ class DenoiserRecipe(Recipe):
         conditions = drop_conditions(batch.conditions, batch.degradation)
         clean, truth, anchor = (encode_bytes(model, images) for images in (batch.target, batch.previous, batch.anchor))
         previous, sigma, present = self._previous(model, truth, batch)
-        context = model.prepare(conditions, anchor, batch.degradation.anchor_present)
+        context = model.prepare(conditions, anchor, batch.degradation.anchor_present, self._sketch(model, conditions, batch))
         aligned = model.align(previous, sigma, context, present)
         target, asked = self._target(model, clean, truth, context, batch)
         noisy = target + per_sample(batch.sigma, clean) * batch.noise
@@ -237,6 +249,14 @@ class DenoiserRecipe(Recipe):
             "score_made": torch.stack([s.detach().mean() for s in made.scores]).mean(),
         }
         return (denoised[invents] * pull).sum() / len(losses) + LEARNING_SHARE * learning, figures
+
+    def _sketch(self, model: WorldModel, conditions: Conditions, batch: FrameBatch) -> Tensor | None:
+        """The samples' sketches, where the block's have been made."""
+        if batch.sketches is None or batch.own is None or not batch.sketches.made:
+            return None
+        told = batch.degradation
+        whole = told.map_present & told.boxes_present & told.weather_present & told.time_present
+        return batch.sketches.at(model, batch.own.clip, batch.own.frame, conditions, whole)
 
     def _previous(self, model: WorldModel, truth: Tensor, batch: FrameBatch) -> tuple[Tensor, Tensor, Tensor]:
         """The previous latents as the model is to see them, their noise levels, and which are there."""

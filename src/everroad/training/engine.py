@@ -151,7 +151,7 @@ def _update(
     """One train step, in place; returns its metrics."""
     rate = recipe.learning_rate_at(state.train_step)
     for group in state.optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["rate_share"]
     state.module.train()
     with addressed_torch_generator(device, recipe.seed, "train step", state.train_step):
         with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):

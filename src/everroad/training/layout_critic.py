@@ -26,7 +26,8 @@ class RealismConfig:
     """``weight``: how strong the critic's pull is, as a share of the denoising loss's own gradient in the same sample; it grows
     to this over ``ramp_steps`` train steps, in which the critic learns first. Noise levels below ``sigma_low`` leave nothing
     to invent and are spared. ``matching`` weighs the features' distances against the scores. The critic sees at most
-    ``samples`` of a train step's samples: it costs about as much as the network."""
+    ``samples`` of a train step's samples: it costs about as much as the network. Its learning rate is ``rate_share`` of the
+    recipe's, which is one for Muon and too high for it."""
 
     weight: float = 0.0
     matching: float = 5.0
@@ -34,9 +35,10 @@ class RealismConfig:
     ramp_steps: int = 150
     samples: int = 16
     width: int = 24
+    rate_share: float = 0.25
 
     def __post_init__(self) -> None:
-        for name in ("weight", "matching", "sigma_low", "ramp_steps", "samples"):
+        for name in ("weight", "matching", "sigma_low", "ramp_steps", "samples", "rate_share"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if self.width < 8 or self.width % 8:

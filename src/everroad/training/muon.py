@@ -54,10 +54,28 @@ class Muon(torch.optim.AdamW):
 
 def orthogonal(matrix: Float[Tensor, "r c"]) -> Float[Tensor, "r c"]:
     """About the nearest semi-orthogonal matrix: singular vectors as they are, singular values near one (Newton-Schulz)."""
-    a, b, c = COEFFICIENTS
     x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = x / (x.norm() + 1e-12)
+    x = _wide(x) if x.shape[1] >= 2 * x.shape[0] else _iterated(x)
+    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+
+
+def _iterated(x: Float[Tensor, "r c"]) -> Float[Tensor, "r c"]:
+    a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+    return x
+
+
+def _wide(x: Float[Tensor, "r c"]) -> Float[Tensor, "r c"]:
+    """The same for many columns: each iteration multiplies x from the left by a polynomial of its Gram matrix, with which
+    everything commutes, so the product of all is formed among the rows and applied once."""
+    a, b, c = COEFFICIENTS
+    gram = x @ x.T
+    product = eye = torch.eye(len(x), dtype=x.dtype, device=x.device)
+    for _ in range(ITERATIONS):
+        factor = a * eye + b * gram + c * gram @ gram
+        gram = factor @ gram @ factor
+        product = factor @ product
+    return product @ x

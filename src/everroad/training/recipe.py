@@ -121,6 +121,10 @@ class Recipe(ABC):
         """Whether the parameter of that name is left to AdamW where the method is Muon."""
         return False
 
+    def rate_share(self, name: str) -> float:
+        """The learning rate of the parameter of that name, as a share of the recipe's."""
+        return 1.0
+
     def carried(self, batch: Any) -> dict[str, Tensor]:
         """What later train steps read beside weights and optimiser, after the train step of this batch: saved with them."""
         return {}

@@ -7,13 +7,16 @@ import difflib
 from everroad.training.decoder import DecoderRecipe
 from everroad.training.degrade import DegradeConfig
 from everroad.training.denoiser import BlockPlan, DenoiserRecipe
+from everroad.training.layout_critic import RealismConfig
 from everroad.training.own_frames import OwnFramesConfig
 from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
+from everroad.training.sketch_detail import SketchRecipe
 from everroad.training.walks import RolloutRecipe, WalkRecipe
 
 _FRAMES = BlockPlan()
 _OWN = BlockPlan(towns=8, segments=3, frames=25)
 _WALKS = BlockPlan(towns=16, segments=3, frames=25, uses=4)
+_PICTURES = BlockPlan(towns=40, segments=6, frames=4, uses=6)  # no previous frame is read, so many towns rather than long clips
 
 
 def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict[str, Recipe]:
@@ -44,7 +47,20 @@ def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict
     }  # fmt: skip
 
 
+def _sketch(preset: str) -> dict[str, Recipe]:
+    """The network on top of the sketch, for presets that have one."""
+    return {
+        f"{preset}-sketch": SketchRecipe(
+            name=f"{preset}-sketch", preset=preset, batch=16, train_steps=4000, plan=_PICTURES, object_weight=2.0,
+            loop=LoopConfig(checkpoint_steps=2000, checkpoint_minutes=5.0), realism=RealismConfig(weight=2.0, ramp_steps=200),
+            optimiser=OptimiserConfig("muon", 1e-3, warmup_steps=50, ema_decay=0.99),
+        ),
+    }  # fmt: skip
+
+
 RECIPES: dict[str, Recipe] = {
+    **_sketch("town"),
+    **_sketch("town-hd"),
     **_stages("town", batch=32, samples=500_000, learning_rate=6e-4),
     **_stages("town-nano", batch=16, samples=200_000, learning_rate=8e-4),
     **_stages("town-hd", batch=64, samples=4_000_000, learning_rate=4e-4),

@@ -1,4 +1,5 @@
-"""A run's averaged weights as a model file with its card: ``python -m everroad.training.ship RUN [--decoder RUN] --out FILE``.
+"""A run's averaged weights as a model file with its card: ``python -m everroad.training.ship RUN --out FILE``, and with
+``--decoder RUN`` and ``--sketch RUN…`` those of the parts that train alone.
 
 The card holds what is known of the run: data, recipe and its settings, command, hardware, hours, training samples of every
 stage, git commit. Runs that began with shipped weights go on from those weights' card (``--after CARD``). Scores are added by
@@ -26,7 +27,7 @@ from everroad.training.checkpoint import copy_tensors, load_run_weights
 from everroad.training.layout_critic import CRITIC
 from everroad.training.recipes import RECIPES
 
-DETAIL = "autoencoder.detail."
+DETAIL, SKETCH_DETAIL = "autoencoder.detail.", "sketch.detail."
 
 
 def run_facts(run_dir: Path) -> dict[str, Any]:
@@ -106,21 +107,26 @@ def ship(
     scores: dict[str, Any] | None,
     earlier: dict[str, Any] | None = None,
     others: Sequence[Path] = (),
+    sketch_dirs: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card, whose stages follow
-    those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships."""
+    those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships.
+    ``sketch_dirs`` are the sketch's runs in order."""
     recipe = json.loads((run_dirs[-1] / "recipe.json").read_text())["recipe"]
     model = WorldModel(get_preset(recipe["preset"]))
     each = [load_run_weights(run_dirs[-1], "ema"), *(read_safetensors(path)[0] for path in others)]
     tensors = mean_weights([{name: t for name, t in weights.items() if not name.startswith(CRITIC)} for weights in each])
     if decoder_dir is not None:
         tensors |= {name: t for name, t in load_run_weights(decoder_dir, "ema").items() if name.startswith(DETAIL)}
+    if sketch_dirs:
+        tensors |= {name: t for name, t in load_run_weights(sketch_dirs[-1], "ema").items() if name.startswith(SKETCH_DETAIL)}
     load_weights(model, tensors, str(run_dirs[-1]))
     stages = [*(earlier["stages"] if earlier else []), *(run_facts(run) for run in run_dirs)]
     card = {
         "data": "towns authored from seeds 0 to 999,999 and painted by everroad.render; no recorded picture",
         "stages": stages,
         "decoder": run_facts(decoder_dir) if decoder_dir else (earlier or {}).get("decoder"),
+        "sketch": [run_facts(run) for run in sketch_dirs] or (earlier or {}).get("sketch", []),
         "mean_of_checkpoints": 1 + len(others),
         "samples": sum(stage["samples"] for stage in stages),
         "hardware": describe_hardware(torch.device("cpu")),
@@ -136,6 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("runs", type=Path, nargs="+", help="run folders of the stages, in order; the last one's weights ship")
     parser.add_argument("--decoder", type=Path, help="run folder of the decoder")
+    parser.add_argument("--sketch", type=Path, nargs="+", help="run folders of the sketch's network, in order")
     parser.add_argument("--out", type=Path, required=True, help="model file to write")
     parser.add_argument("--scores", type=Path, help="report.json of evaluate quick")
     parser.add_argument("--after", type=Path, help="card (.json) of the weights that the first run began with")
@@ -144,7 +151,7 @@ def main() -> None:
     others = arguments.mean_with or []
     scores = scores_of(arguments.scores) if arguments.scores else None
     earlier = json.loads(arguments.after.read_text()) if arguments.after else None
-    card = ship(arguments.runs, arguments.decoder, arguments.out, scores, earlier, others)
+    card = ship(arguments.runs, arguments.decoder, arguments.out, scores, earlier, others, arguments.sketch or [])
     print(f"{arguments.out}: {card['samples']} samples")
 
 

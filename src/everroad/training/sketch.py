@@ -25,6 +25,7 @@ from everroad.model.world_model import WorldModel
 
 TOWNS, PICTURES = 160, 5
 RIDGE, RIDGE_BY_LIGHT = 10.0, 100.0
+SKETCH = "sketch."  # what the sketch's weights in a model file begin with
 
 
 def ridge(
@@ -75,10 +76,14 @@ def fit_sketch(preset: str, path: Path, towns: int = TOWNS) -> None:
 
 
 def load_sketch(model: WorldModel) -> None:
-    """Puts the packaged fit in place; a size for which none was fitted keeps zero, which is no sketch."""
-    path = packaged_path(f"{model.config.name}-sketch.safetensors")
-    if path.is_file():
-        load_weights(model.sketch, read_safetensors(path)[0], str(path))
+    """Puts the packaged fit in place, and the network on top of it where packaged weights have one; a size for which nothing
+    was fitted keeps zero, which is no sketch."""
+    fit, weights = (packaged_path(f"{model.config.name}{end}.safetensors") for end in ("-sketch", ""))
+    found = read_safetensors(fit)[0] if fit.is_file() else {}
+    if weights.is_file():
+        named = read_safetensors(weights)[0].items()
+        found |= {name.removeprefix(SKETCH): t for name, t in named if name.startswith(f"{SKETCH}detail.")}
+    load_weights(model.sketch, model.sketch.state_dict() | found, str(fit))
 
 
 if __name__ == "__main__":

@@ -52,15 +52,17 @@ def create_state(recipe: Recipe, device: torch.device) -> TrainState:
 
 def _optimiser(recipe: Recipe, trained: dict[str, nn.Parameter]) -> torch.optim.AdamW:
     config = recipe.optimiser
-    kernels = {name: parameter for name, parameter in trained.items() if parameter.ndim > 1}
-    by_muon = {name for name in kernels if config.method == "muon" and not recipe.by_adamw(name)}
-    groups = [
-        {"params": [kernels[name] for name in kernels if name in by_muon], "orthogonal": True},
-        {"params": [kernels[name] for name in kernels if name not in by_muon], "orthogonal": False},
-        {"params": [p for p in trained.values() if p.ndim <= 1], "orthogonal": False, "weight_decay": 0.0},
+    groups: dict[tuple[bool, float, float], list[nn.Parameter]] = {}
+    for name, parameter in trained.items():
+        kernel = parameter.ndim > 1
+        orthogonal = kernel and config.method == "muon" and not recipe.by_adamw(name)
+        kind = (orthogonal, config.weight_decay if kernel else 0.0, recipe.rate_share(name))
+        groups.setdefault(kind, []).append(parameter)
+    each = [
+        {"params": parameters, "orthogonal": orthogonal, "weight_decay": decay, "rate_share": share}
+        for (orthogonal, decay, share), parameters in groups.items()
     ]
-    groups = [{"weight_decay": config.weight_decay, **group} for group in groups]
-    return Muon([g for g in groups if g["params"]], lr=config.learning_rate, betas=config.betas)
+    return Muon(each, lr=config.learning_rate, betas=config.betas)
 
 
 @torch.no_grad()

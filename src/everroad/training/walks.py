@@ -137,7 +137,7 @@ class RolloutRecipe(WalkRecipe):
     double_steps: int = 1500
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
-        return [p for name, p in module.named_parameters() if not name.startswith("autoencoder.")]
+        return [p for name, p in module.named_parameters() if not name.startswith(("autoencoder.", "sketch."))]
 
     def walk_sigmas(self, first: int, level: Tensor, levels: Tensor) -> Float[Tensor, "b"]:
         """The sampler's own levels, so that each slot reads the memory row of its level."""
