@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,40 @@ def test_arguments_that_do_not_parse(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("generate a --out o --frames 0",
+         "--frames: expected a whole number of at least 1, got '0'; see everroad generate --help"),
+        ("generate a --out o --frames 0.9", "--frames: expected a whole number, got '0.9'; see everroad generate --help"),
+        ("generate a --out o --steps 0.6", "--steps: expected a whole number, got '0.6'; see everroad generate --help"),
+        ("demo --threads 0", "--threads: expected a whole number of at least 1, got '0'; see everroad demo --help"),
+        ("demo --threads 1.5", "--threads: expected a whole number, got '1.5'; see everroad demo --help"),
+        ("demo --device cpu:1", "--device: expected cpu, cuda or cuda:N, got 'cpu:1'; see everroad demo --help"),
+        ("demo --dtype float16", "--dtype: expected one of float32, bfloat16, auto, got 'float16'; did you mean \"bfloat16\"?"),
+        ("scenario town --seed abc --out a.json",
+         "--seed: expected a whole number, got 'abc'; see everroad scenario town --help"),
+        ("scenario town --seed 1.5 --out a.json",
+         "--seed: expected a whole number, got '1.5'; see everroad scenario town --help"),
+        ("scenario town --seed -1 --out a.json",
+         "--seed: expected a whole number of at least 0, got '-1'; see everroad scenario town --help"),
+        ("scenario town --seed 1 --seed 2 --out a.json", "--seed: expected it once, got it more than once; drop one"),
+        ("scenario town --seed 1 --out a.json --seconds x",
+         "--seconds: expected a number, got 'x'; see everroad scenario town --help"),
+        ("generate a b --out o", "arguments: expected no more of them, got 'b'; see everroad generate --help"),
+        ("generate a --out o --frmes 3", "--frmes: expected an option of the command, got another; did you mean --frames?"),
+        ("generate a", "--out: expected a value, got none; see everroad generate --help"),
+        ("generat", "command: expected one that there is, got 'generat'; did you mean \"generate\"?"),
+        ("train town-nano-stage1 --minutes nan",
+         "--minutes: expected a number of at least 0, got 'nan'; see everroad train --help"),
+        ("train town-nano-stage1 --minutes -1",
+         "--minutes: expected a number of at least 0, got '-1'; see everroad train --help"),
+    ],
+)  # fmt: skip
+def test_options_are_refused_like_everything_else(arguments: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(capsys, *arguments.split()) == f"everroad: {words}\n"
+
+
 def test_a_typo_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--frames" in refused(capsys, "generate", "town.json", "--out", "out", "--frmes", "3")
 
@@ -96,9 +131,13 @@ def test_a_typo_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (ValueError("expected a map, got none;\n  use --without-map"), 2, "expected a map, got none; use --without-map"),
         (TypeError("expected a path"), 2, "expected a path"),
-        (FileNotFoundError(errno.ENOENT, "No such file or directory", "town.json"), 2, "town.json: No such file or directory"),
-        (PermissionError(errno.EACCES, "Permission denied", "out"), 2, "out: Permission denied"),
-        (IsADirectoryError(errno.EISDIR, "Is a directory", "out"), 2, "out: Is a directory"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "town.json"),
+            2,
+            "town.json: expected a path that can be used, got 'No such file or directory'; choose another",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "out"), 2, "got 'Permission denied'; choose"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "out"), 2, "got 'Is a directory'; choose"),
         (OSError(errno.ENOSPC, "No space left on device", "out/video.partial.mp4"), 1, "No space left on device"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (RuntimeError("shape"), 1, "RuntimeError: shape"),
@@ -109,6 +148,13 @@ def test_every_error_has_its_status_and_one_line(error: BaseException, status: i
     assert got == status
     assert words in text
     assert "\n" not in text
+
+
+def test_a_long_path_does_not_hide_the_reason() -> None:
+    for path in ("d" * 5000, "/".join(["d" * 200] * 30), " ".join(["d" * 20] * 300)):
+        text = console.explain(ValueError(f"{path}: expected a readable file, got 'File name too long'; check the path"))[1]
+        assert text.endswith(": expected a readable file, got 'File name too long'; check the path")
+        assert len(text) < 1100
 
 
 def test_notes_of_an_error_say_what_was_kept() -> None:
@@ -135,6 +181,29 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
             [sys.executable, "-c", code, "scenario", "schema"], stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def in_a_shell(prefix: str, *arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-c", f'{prefix} exec "$0" "$@"', sys.executable, "-m", "everroad", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd, env=ENVIRONMENT | environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+
+
+def test_closed_streams_are_no_error(tmp_path: Path) -> None:
+    for prefix, status in (("exec >&-;", 0), ("exec >&- 2>&-;", 0)):
+        done = in_a_shell(prefix, "scenario", "schema", cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+    done = in_a_shell("exec 2>&-;", "scenario", "convert", "none.json", "--out", "a.json", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
+def test_a_name_that_stdout_cannot_spell_is_escaped(tmp_path: Path) -> None:
+    town = ("scenario", "town", "--seed", "1", "--seconds", "0.1", "--out", "相.json")
+    done = in_a_shell("", *town, cwd=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("\\u76f8.json: 1 frames")
+    assert (tmp_path / "相.json").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -284,6 +353,8 @@ def test_refused_model_files_make_nothing(
         ["--camera", "CAM_NONE"],
         ["--frames", "100000"],
         ["--start", "none.png"],
+        ["--start", "nul\0.png"],
+        ["--start", ""],
         ["--start", "recorded"],
         ["--device", "tpu"],
         ["--device", "cuda:99"],
@@ -300,25 +371,77 @@ def test_refused_options_of_generate_make_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["generate", "show", "town"])
+@pytest.mark.parametrize("command", ["generate", "show", "town", "convert", "demo", "train", "quick"])
 def test_outputs_that_cannot_be_written_are_refused_before_any_work(
     command: str, town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "file"
     file.write_text("in the way", encoding="utf-8")
-    # The superuser may write anywhere, so permissions alone would not show it.
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
-    outs = [file, file / "inside", tmp_path / "new" / "deep"]
-    ending = {"generate": "", "show": ".mp4", "town": ".json"}[command]
-    for out in outs:
-        path = out.with_name(out.name + ending) if out != file or ending else out
+    (tmp_path / "loop").symlink_to("loop")
+    mkdir = Path.mkdir
+
+    def denied(path: Path, *args: Any, **kwargs: Any) -> None:
+        # The superuser may write anywhere, so permissions alone would not show it.
+        if path.parent == tmp_path and len(path.name) < 255 and "\0" not in path.name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        mkdir(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "mkdir", denied)
+    outs = {
+        file / "inside": "Not a directory",
+        tmp_path / "loop" / "inside": "Too many levels of symbolic links",
+        tmp_path / "new" / "deep": "Permission denied",
+        tmp_path / "new": "Permission denied",
+        tmp_path / ("n" * 300): "File name too long",
+        tmp_path / "nul\0": "embedded null byte",
+    }
+    if Path("/proc/self").exists():
+        outs |= {Path("/proc/x"): "", Path("/proc/a/b"): ""}  # the reason depends on who asks
+    if command in ("demo", "generate", "train", "quick"):
+        outs |= {file: "Not a directory", tmp_path / "loop": "Too many levels of symbolic links"}
+    ending = {"show": ".mp4", "town": ".json", "convert": ".json.gz"}.get(command, "")
+    for out, reason in outs.items():
+        path = f"{out}{ending}"
         arguments = {
             "generate": ["generate", town, "--out", path],
             "show": ["scenario", "show", town, "--out", path],
             "town": ["scenario", "town", "--seed", "1", "--out", path],
+            "convert": ["scenario", "convert", town, "--out", path],
+            "demo": ["demo", "--out", path],
+            "train": ["train", "town-nano-stage1", "--out", path],
+            "quick": ["evaluate", "quick", "--out", path],
         }[command]
-        refused(capsys, *arguments)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+        line = refused(capsys, *arguments)
+        assert line.startswith("everroad: --out ")
+        assert ": expected a place that can be written, got '" in line
+        assert line.endswith(f"{reason}'; choose another\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
+
+
+def test_a_working_directory_that_is_gone_is_refused(
+    town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for arguments in (["scenario", "convert", town, "--out", "x.json"], ["demo"]):
+        assert "expected a place that can be written, got 'No such file or directory'" in refused(capsys, *arguments)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_trying_a_place_leaves_nothing_and_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path, folder in ((tmp_path / "a.json", False), (tmp_path, True), (tmp_path / "new" / "deep", True)):
+        console.check_writable(path, folder=folder)
+    assert list(tmp_path.iterdir()) == []
+
+    def full(path: Path, *_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        console.check_writable(tmp_path / "a.json")
+    assert caught.value.filename == str(tmp_path / "a.json")
 
 
 def test_output_names_with_another_ending_or_of_a_folder(

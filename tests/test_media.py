@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import struct
+import zlib
 
 import av
 import numpy as np
@@ -119,6 +122,43 @@ def test_unreadable_pictures_and_videos_have_clear_messages(tmp_path):
     for name in ("text.png", "missing.mp4"):
         with pytest.raises(ValueError, match="readable video"):
             list(read_video_frames(tmp_path / name))
+
+
+def png(width, height, rows=b""):
+    """A PNG file that claims this size and holds these rows."""
+    parts = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    chunks = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(60_000, 60_000),
+        png(0, 0),
+        png(64, 64, bytes(500)),
+        png(64, 64, bytes(64 * 193))[:-20],
+        b"\xff\xd8\xff\xe0" + bytes(40),
+    ],
+    ids=["huge", "no size", "few rows", "truncated", "no jpeg"],
+)
+def test_broken_pictures_are_refused_without_a_word_of_the_libraries(content, tmp_path, capfd):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.png: expected a PNG or JPEG picture, got .*; check the file"):
+        read_image(tmp_path / "a.png")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_reading_a_picture_keeps_stderr(tmp_path, capfd):
+    (tmp_path / "a.png").write_bytes(png(2, 2, bytes(14)))
+    assert read_image(tmp_path / "a.png").shape == (2, 2, 3)
+    os.write(2, b"still here")
+    assert capfd.readouterr().err == "still here"
+
+
+def test_a_path_that_no_system_has_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected a picture file, got 'embedded null byte'; check the path"):
+        read_image(tmp_path / "nul\0.png")
 
 
 def test_sheet_has_every_frame_in_its_place():

@@ -18,6 +18,7 @@ from everroad.console import (
     MODEL,
     AtLeastOne,
     Compute,
+    Minutes,
     Model,
     NotNegative,
     check_writable,
@@ -55,6 +56,7 @@ def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
     """
     from everroad.stream.folder import check_folder
 
+    check_writable(out, folder=True)
     check_folder(out, overwrite=True)
     from everroad.scenario.town import author_town
     from everroad.stream.run import generate_run
@@ -174,7 +176,10 @@ def generate(
     """
     from everroad.stream.folder import check_folder
 
+    check_writable(out, folder=True)
     check_folder(out, overwrite)
+    if start == "":
+        raise ValueError("--start: expected a picture file, recorded, painter or none, got ''; name one")
     from everroad.scenario.sources import read_scenario
 
     read = read_scenario(scenario, rig=rig, without_map=without_map)
@@ -191,7 +196,7 @@ def generate(
 
 @app.command
 def train(
-    recipe: str, /, *overrides: str, out: Path | None = None, minutes: float | None = None, compute: Compute = COMPUTE
+    recipe: str, /, *overrides: str, out: Path | None = None, minutes: Minutes | None = None, compute: Compute = COMPUTE
 ) -> None:
     """Train a named recipe. The same command again resumes it from its last checkpoint.
 
@@ -209,7 +214,7 @@ def train(
 
     chosen = apply_overrides(_recipe(recipe), overrides)
     run_dir = Path("out") / chosen.name if out is None else out
-    check_writable(run_dir)
+    check_writable(run_dir, folder=True)
     device = str(usable_device(compute.device))
     seconds = None if minutes is None else 60 * minutes
     options: dict[str, Any] = {"device": device, "dtype": getattr(torch, networks_dtype(compute))}
@@ -237,7 +242,7 @@ def quick(
         steps: Denoise steps a frame; the model's own if not given.
         overwrite: Replace an earlier evaluation in the folder.
     """
-    check_writable(out)
+    check_writable(out, folder=True)
     from rich.console import Console
 
     from everroad.evaluation.candidates import load_candidates
@@ -301,8 +306,8 @@ def _recipe(name: str) -> Any:
     recipes = {**RECIPES, **EVALUATION_RECIPES}
     if name not in recipes:
         near = difflib.get_close_matches(name, recipes, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"recipe: expected one of {', '.join(recipes)}, got '{name}'{hint}")
+        hint = f"did you mean '{near[0]}'?" if near else "name one of them"
+        raise ValueError(f"recipe: expected one of {', '.join(recipes)}, got '{name}'; {hint}")
     return recipes[name]
 
 

@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
+import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
+from uuid import uuid4
 
-from cyclopts import CycloptsError, Parameter, validators
+from cyclopts import (
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    Parameter,
+    RepeatArgumentError,
+    Token,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+    ValidationError,
+)
 
 OK, FAILED, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 # What a full or failing disk says; any other OSError is about a path that the user can mend.
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-LONGEST_TEXT = 1000  # characters
+LONGEST_TEXT, LONGEST_WORD = 1000, 240  # characters
 
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
-NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
+
+def _whole(_: object, tokens: Sequence[Token]) -> int:
+    """Of "1.5" cyclopts would make 2."""
+    return int(tokens[0].value)
+
+
+def _check(wanted: str, fits: Callable[[Any], bool]) -> Callable[[object, Any], None]:
+    def check(_: object, value: Any) -> None:
+        if value is not None and not fits(value):
+            raise ValueError(wanted)
+
+    return check
+
+
+AtLeastOne = Annotated[int, Parameter(converter=_whole, validator=_check("a whole number of at least 1", lambda n: n >= 1))]
+NotNegative = Annotated[int, Parameter(converter=_whole, validator=_check("a whole number of at least 0", lambda n: n >= 0))]
+Minutes = Annotated[float, Parameter(validator=_check("a number of at least 0", lambda n: 0 <= n < math.inf))]
+Device = Annotated[
+    str, Parameter(validator=_check("cpu, cuda or cuda:N", lambda name: bool(re.fullmatch(r"cpu|cuda(:\d+)?", name))))
+]
 
 
 @Parameter(name="*")
@@ -28,7 +60,7 @@ NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
 class Compute:
     """Where and how the networks run."""
 
-    device: str = "cpu"
+    device: Device = "cpu"
     "cpu, cuda or cuda:N."
     dtype: Literal["float32", "bfloat16", "auto"] = "float32"
     "What the networks compute in; auto is bfloat16 where the device has its instructions, which alone make it quicker."
@@ -54,6 +86,7 @@ COMPUTE, MODEL = Compute(), Model()
 
 def exit_status(command: Callable[[], object]) -> int:
     """Runs a command. Whatever goes wrong is one line on stderr; its traceback is shown only with ``EVERROAD_TRACEBACK=1``."""
+    _open_streams()
     try:
         command()
         sys.stdout.flush()
@@ -77,19 +110,72 @@ def explain(error: BaseException) -> tuple[int, str]:
     elif getattr(error, "errno", None) in DISK_ERRORS:
         status, text = FAILED, f"{_of_path(error)}; make room and run it again"
     elif isinstance(error, OSError):
-        status, text = REFUSED, _of_path(error)
-    elif isinstance(error, CycloptsError | ValueError | TypeError):
+        status, text = REFUSED, _of_path(error, "expected a path that can be used, got '{}'; choose another")
+    elif isinstance(error, CycloptsError):
+        status, text = REFUSED, _of_option(error)
+    elif isinstance(error, ValueError | TypeError):
         status, text = REFUSED, str(error)
     else:
         status, text = FAILED, f"{type(error).__name__}: {error} (EVERROAD_TRACEBACK=1 shows where)"
-    text = " ".join(text.split())
-    text = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} …"
+    # A long path must not hide the reason behind it.
+    text = _shortened(" ".join(_shortened(word, LONGEST_WORD) for word in text.split()), LONGEST_TEXT)
     return status, "; ".join([text, *getattr(error, "__notes__", [])])
 
 
-def _of_path(error: BaseException) -> str:
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest // 2]} … {text[-longest // 2 :]}"
+
+
+def _of_path(error: BaseException, sentence: str = "{}") -> str:
     name, reason = getattr(error, "filename", None), getattr(error, "strerror", None) or str(error)
-    return f"{name}: {reason}" if name else reason
+    said = sentence.format(reason)
+    return f"{name}: {said}" if name else said
+
+
+def _of_option(error: CycloptsError) -> str:
+    """What the command line's parser says, in the form of all other refusals; its suggestion for a typo stays."""
+    found = re.search(r"Did you mean .*?\?", str(error))
+    mend = f"d{found[0][1:]}" if found else f"see {' '.join(['everroad', *(error.command_chain or ())])} --help"
+    token = getattr(error, "token", None) or next(iter(error.argument.tokens if error.argument else ()), None)
+    name = (token.keyword if token else None) or (error.argument.name if error.argument else "")
+    match error:
+        case ValidationError() if token and error.exception_message:
+            return f"{name}: expected {error.exception_message}, got '{token.value}'; {mend}"
+        case CoercionError() if token:
+            return f"{name}: expected {_kind(error.target_type)}, got '{token.value}'; {mend}"
+        case UnknownOptionError():
+            return f"{error.token.keyword or error.token.value}: expected an option of the command, got another; {mend}"
+        case UnusedCliTokensError():
+            return f"arguments: expected no more of them, got {_quoted(error.unused_tokens)}; {mend}"
+        case UnknownCommandError():
+            return f"command: expected one that there is, got {_quoted((error.unused_tokens or ())[:1])}; {mend}"
+        case MissingArgumentError():
+            return f"{error.keyword or name}: expected a value, got none; {mend}"
+        case RepeatArgumentError():
+            return f"{name}: expected it once, got it more than once; drop one"
+    return f"arguments: expected others, got '{error}'; {mend}"
+
+
+def _quoted(words: Sequence[str] | None) -> str:
+    return ", ".join(f"'{word}'" for word in words or ())
+
+
+def _kind(wanted: Any) -> str:
+    names = {int: "a whole number", float: "a number"}
+    parts = [part for part in get_args(wanted) if part is not type(None)]  # of a Literal, or of "X | None"
+    if parts and all(isinstance(part, str) for part in parts):
+        return f"one of {', '.join(parts)}"
+    return names.get(parts[0] if parts else wanted, "another kind of value")
+
+
+def _open_streams() -> None:
+    """Closed ones go nowhere, so that no file of ours gets their number; what stdout's encoding lacks is escaped."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
 
 
 def _drop_stdout() -> None:
@@ -98,21 +184,43 @@ def _drop_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def check_writable(path: Path) -> None:
-    """Raises ``ValueError`` unless a file or folder may be made there. Makes nothing."""
-    standing = next(folder for folder in path.absolute().parents if folder.exists())
-    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
-        raise ValueError(f"{path}: expected a path that can be written, but {standing} cannot; name another")
+def check_writable(path: Path, *, folder: bool = False) -> None:
+    """Raises ``ValueError`` unless a file (or ``folder``) may be made there, ``OSError`` for a full disk. Leaves nothing."""
+    try:
+        _try_place(path, folder)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise OSError(error.errno, reason, str(path)) from None
+        raise ValueError(f"--out {path}: expected a place that can be written, got '{reason}'; choose another") from None
+
+
+def _try_place(path: Path, folder: bool) -> None:
+    """Makes and removes a folder where the first missing one would be: permissions alone do not say what the system allows."""
+    places = [path.absolute(), *path.absolute().parents]
+    standing = next(i for i, place in enumerate(places) if os.path.lexists(place))
+    if standing == 0 and not folder:
+        standing = 1  # a file that will be replaced
+    places[standing].stat()
+    if not places[standing].is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    # With the longest of the names to be made, and room for what we put around it while it is written.
+    name = max((os.fsencode(place.name) for place in places[:standing]), key=len, default=b"")
+    tried = places[standing] / f".{os.fsdecode(name)}.{uuid4().hex[:8]}.tmp"
+    tried.mkdir()
+    tried.rmdir()
 
 
 @contextmanager
 def output_file(path: Path, *endings: str) -> Iterator[None]:
     """Refuses a path that cannot be written before any work; makes its folder, which goes again if the work fails."""
     if not path.name.endswith(endings):
-        raise ValueError(f"{path}: expected a file name that ends in {' or '.join(endings)}")
-    if path.is_dir():
-        raise ValueError(f"{path}: expected a file to write, got a folder; name a file in it")
+        raise ValueError(
+            f"--out {path}: expected a file name that ends in {' or '.join(endings)}, got '{path.name}'; name it so"
+        )
     check_writable(path)
+    if path.is_dir():
+        raise ValueError(f"--out {path}: expected a file to write, got a folder; name a file in it")
     missing = [folder for folder in path.absolute().parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

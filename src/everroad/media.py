@@ -120,19 +120,47 @@ def read_video_frames(path: Path) -> Iterator[UInt8[ndarray, "h w 3"]]:
             for frame in container.decode(video=0):
                 yield frame.to_ndarray(format="rgb24")
     except (FFmpegError, OSError, IndexError) as error:
-        raise ValueError(f"{path}: expected a readable video, got '{error}'") from error
+        raise ValueError(f"{path}: expected a readable video, got '{error}'; check the file") from error
 
 
 def read_image(path: Path) -> UInt8[ndarray, "h w 3"]:
     """A picture file (PNG, JPEG, WebP ...). Raises ``ValueError`` for a file that is no readable picture."""
     try:
         data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-    except OSError as error:
-        raise ValueError(f"{path}: expected a picture file, got '{error.strerror}'; check the path") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    if image is None:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ValueError(f"{path}: expected a picture file, got '{reason}'; check the path") from error
+    image = _decoded(data) if len(data) else None
+    if image is None or image.size == 0:
         raise ValueError(f"{path}: expected a PNG or JPEG picture, got {len(data)} bytes that are none; check the file")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _decoded(data: UInt8[ndarray, "n"]) -> UInt8[ndarray, "h w 3"] | None:
+    """A picture's content, BGR, or ``None``; what OpenCV and its libraries print about broken ones is not shown."""
+    with _silent_stderr():
+        try:
+            return cv2.imdecode(data, cv2.IMREAD_COLOR)
+        except cv2.error:
+            return None
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Native libraries write to the file descriptor, past ``sys.stderr``."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def write_png(path: Path, image: UInt8[ndarray, "h w 3"]) -> None:

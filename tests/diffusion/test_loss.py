@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from everroad.diffusion.loss import NoiseLevelConfig, denoising_loss, draw_sigma, loss_weight
@@ -35,3 +36,19 @@ def test_draws_follow_schedule_and_log_normal():
         assert abs(float((sigma == level).double().mean()) - 0.15) < 0.01
     free = sigma[~on_levels].log()
     assert abs(float(free.median()) - 0.2) < 0.06
+
+
+def test_none_or_all_of_the_levels_may_be_of_the_schedule():
+    uniform, normal, levels = torch.linspace(0, 0.999, 50), torch.linspace(-1, 1, 50), torch.tensor([5.0, 1.0, 0.2])
+    free = draw_sigma(uniform, normal, levels, NoiseLevelConfig(mean=0.0, std=1.0, schedule_share=0.0))
+    torch.testing.assert_close(free, normal.exp())
+    held = draw_sigma(uniform, normal, levels, NoiseLevelConfig(schedule_share=1.0))
+    assert set(held.tolist()) == set(levels.tolist())
+
+
+@pytest.mark.parametrize(
+    "bad", [{"schedule_share": -0.1}, {"schedule_share": 1.5}, {"std": -1.0}, {"std": float("nan")}, {"mean": float("inf")}]
+)
+def test_bad_noise_levels_are_refused(bad):
+    with pytest.raises(ValueError, match=f"^{next(iter(bad))}: expected"):
+        NoiseLevelConfig(**bad)

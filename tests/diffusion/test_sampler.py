@@ -124,7 +124,19 @@ def test_last_step_is_the_denoised_latent():
     assert torch.equal(euler_update(noisy, denoised, 0.03, 0.0), denoised)
 
 
-@pytest.mark.parametrize("changes", [{"steps": 0}, {"sigma_min": 0.0}, {"sigma_max": 0.01}, {"previous_sigma": -1.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"steps": 0},
+        {"steps": 1001},
+        {"sigma_min": 0.0},
+        {"sigma_max": 0.01},
+        {"sigma_max": float("inf")},
+        {"previous_sigma": -1.0},
+        {"previous_sigma": float("nan")},
+        {"rho": 0.0},
+    ],
+)
 def test_refuses_impossible_schedules(changes):
     with pytest.raises(ValueError, match="expected"):
         SamplerConfig(**changes)

@@ -104,7 +104,10 @@ def test_another_set_or_painter_takes_the_folder_over(
     assert not before & after
 
 
-@pytest.mark.parametrize("changes", [{"towns": 0}, {"frames": 0}, {"frames": 99}, {"close_ups": 1.5}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"towns": 0}, {"frames": 0}, {"frames": 99}, {"close_ups": 1.5}, {"town_seconds": float("nan")}, {"width_px": 60}],
+)
 def test_bad_sets_are_refused(changes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
         replace(SMALL, **changes)  # type: ignore[arg-type]

@@ -142,6 +142,10 @@ def test_frames_8_to_16_are_measured_against_both_baselines(kit, tmp_path: Path)
         ({"dtype": "float16"}, "dtype: expected float32 or bfloat16"),
         ({"device": "tpu"}, "device"),
         ({"steps": 0}, "denoise step"),
+        ({"steps": 10**9}, "at most 1000, got 1000000000"),
+        ({"towns": 1001}, "at most 1000 towns, got 1001"),
+        ({"towns": 10**30}, "at most 1000 towns"),
+        ({"frames": 10**30}, "at most 1000000 frames"),
     ],
 )
 def test_bad_arguments_are_refused_and_nothing_is_made(kit, tmp_path: Path, options: dict[str, Any], words: str) -> None:

@@ -30,6 +30,13 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=words):
             check_folder(folder, overwrite)
     check_folder(earlier, True)
+    (earlier / "sheet.png").unlink()
+    (earlier / "sheet.png").mkdir()
+    with pytest.raises(ValueError, match=r"sheet\.png: expected a picture"):
+        check_folder(earlier, True)
+    (other / "report.json").write_text("[" * 200_000)
+    with pytest.raises(ValueError, match="something else"):
+        check_folder(other, True)
     check_folder(tmp_path / "new" / "deep", False)
     assert not (tmp_path / "new").exists()
 

@@ -42,10 +42,14 @@ def test_more_components_keep_more_and_all_keep_everything(pictures: HeldOut) ->
     assert scores[2]["gradient energy"] == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_command_prints_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_table(
+    pictures: HeldOut, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["reconstruction", "--preset", "town-nano", "--towns", "1", "--seconds", "1", "--channels", "16"]
     monkeypatch.setattr("sys.argv", arguments)
-    monkeypatch.setattr("everroad.evaluation.reconstruction.TOWNS", 2)
+    monkeypatch.setattr("everroad.evaluation.reconstruction.held_out", lambda *asked: pictures)
+    to_fit = (pictures.images * 255).to(torch.uint8)
+    monkeypatch.setattr("everroad.evaluation.reconstruction.painted_pictures", lambda *asked: to_fit)
     main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "| code | all | lane markings | windows | far cars | gradient energy |"

@@ -16,6 +16,7 @@ from everroad.evaluation.segmenter import SegmenterConfig
 from everroad.evaluation.segmenter_recipe import EVALUATION_RECIPES, PALETTE, SegmenterRecipe, dice
 from everroad.render.semantics import SEMANTIC_CLASSES
 from everroad.training.engine import train
+from everroad.training.overrides import apply_overrides
 from everroad.training.recipe import LoopConfig, OptimiserConfig
 
 GREY_OF_CLASS = (20, 120, 220)
@@ -85,3 +86,12 @@ def test_where_pictures_are_kept_does_not_change_the_run(recipe: SegmenterRecipe
 
 def test_a_colour_for_each_class() -> None:
     assert len({tuple(colour) for colour in PALETTE.tolist()}) == len(SEMANTIC_CLASSES)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["batch=0", "batch=1e9", "half_size=2", "dice=nan", "workers=-1", "pictures.town_seconds=nan", "damage.noise=-1"],
+)
+def test_settings_that_cannot_be_are_refused(override: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{override.split('=')[0]}: expected"):
+        apply_overrides(EVALUATION_RECIPES["segmenter"], [override])

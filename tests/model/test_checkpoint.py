@@ -8,8 +8,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from everroad.model.checkpoint import file_sha256, load_packaged, load_world_model, model_hash, save_world_model
+from everroad.model.checkpoint import (
+    file_sha256,
+    load_packaged,
+    load_world_model,
+    model_hash,
+    read_safetensors,
+    save_world_model,
+)
 from everroad.model.world_model import WorldModel
 from tests.model.conftest import TINY, make_model
 
@@ -70,7 +78,6 @@ def test_refuses_another_architecture(tmp_path):
     other.load_state_dict(other.state_dict())
     save_world_model(model, path, {})
     from safetensors import safe_open
-    from safetensors.torch import save_file
 
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
@@ -80,8 +87,6 @@ def test_refuses_another_architecture(tmp_path):
 
 
 def test_refuses_unknown_versions_and_foreign_files(tmp_path):
-    from safetensors.torch import save_file
-
     path = tmp_path / "m.safetensors"
     save_file({"a": torch.ones(1)}, path)
     with pytest.raises(ValueError, match="format_version 1, got none"):
@@ -96,3 +101,60 @@ def test_refuses_unknown_versions_and_foreign_files(tmp_path):
         load_world_model(tmp_path / "none.safetensors")
     with pytest.raises(ValueError, match="expected one that ships weights"):
         load_packaged("no-such-preset")
+
+
+def with_config(path, config: str):
+    """A model file whose header has another config."""
+    save_world_model(make_model(), path, {})
+    tensors, metadata = read_safetensors(path)
+    save_file(tensors, path, {**metadata, "config": config})
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("{", "Expecting property name"),
+        ("[1]", r"ModelConfig: expected a group of fields, got \[1\]"),
+        pytest.param("[" * 200_000, "recursion", id="deep"),
+        ('{"name": "x", "height_px": "128", "width_px": 32}', "height_px: expected a whole number"),
+        ('{"name": "x", "height_px": 32, "width_px": 32, "unet": null}', "unet: expected a group"),
+        ('{"name": "x", "height_px": 32, "width_px": 32, "unet": {"heads": 0}}', r"unet\.heads: expected"),
+        ('{"name": "x", "height_px": 32, "width_px": 32, "htft": {"heads": 7}}', r"htft\.heads: expected a divisor"),
+        ('{"name": "x", "height_px": 32, "width_px": 32, "frame_rate_hz": 0}', "frame_rate_hz: expected"),
+    ],
+)
+def test_refuses_a_config_that_is_none_and_names_file_and_field(tmp_path, config: str, message: str):
+    path = tmp_path / "m.safetensors"
+    with_config(path, config)
+    with pytest.raises(ValueError, match=rf"^{path}: expected a model's config in the header, but .*{message}") as caught:
+        load_world_model(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("card", ["[1]", "{", "null", pytest.param("[" * 200_000, id="deep")])
+def test_refuses_a_card_that_is_none(tmp_path, card: str):
+    path = tmp_path / "m.safetensors"
+    save_world_model(make_model(), path, {})
+    path.with_suffix(".json").write_text(card)
+    with pytest.raises(ValueError, match=rf"^{path.with_suffix('.json')}: expected the weights' card"):
+        load_world_model(path)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "whole numbers"])
+def test_refuses_weights_that_are_no_numbers_and_names_the_tensor(tmp_path, bad):
+    path = tmp_path / "m.safetensors"
+    save_world_model(make_model(), path, {})
+    tensors, metadata = read_safetensors(path)
+    if bad == "whole numbers":
+        tensors["input.bias"] = tensors["input.bias"].to(torch.int64)
+    else:
+        tensors["input.bias"][0] = bad
+    save_file(tensors, path, metadata)
+    with pytest.raises(ValueError, match=rf"^{path}: expected .*'input.bias'.*, got (torch\.int64|nan or infinity)"):
+        load_world_model(path)
+
+
+@pytest.mark.parametrize("preset", ["town-code", "segmenter", "../weights/town", "town.safetensors", ""])
+def test_only_presets_that_ship_weights_are_offered(preset: str):
+    with pytest.raises(ValueError, match=r"expected one that ships weights \(town\);"):
+        load_packaged(preset)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
 from shapely.geometry import Point, Polygon
 
-from everroad.render import lots, roads, scenery
+from everroad.render import lots, painter, roads, scenery
 from everroad.render.look import make_look
-from everroad.scenario.types import Area, Lane, VectorMap
-from tests.render.scenes import crossroads, rectangle
+from everroad.scenario.types import Area, Lane, Scenario, VectorMap
+from tests.render.scenes import crossroads, poses_along_x, rectangle
 
 
 def ring_road() -> VectorMap:
@@ -103,6 +105,27 @@ def test_a_road_without_pavements_gets_some_beside_it() -> None:
     assert areas.sidewalk.contains(Point(50, 4 + roads.DERIVED_SIDEWALK_M / 2))
     assert not areas.sidewalk.intersects(Point(50, 0))
     assert areas.road.area == pytest.approx(800)
+
+
+def test_what_lies_within_reach_is_all_that_a_huge_map_costs() -> None:
+    huge = VectorMap(drivable_areas=(rectangle(-1e6, -1e6, 1e6, 1e6),), walkways=(rectangle(-1e6, 1e6, 1e6, 2e6),))
+    areas = roads.road_areas(huge, (-100.0, -50.0, 100.0, 50.0))
+    assert areas.road.area == pytest.approx(200 * 100)
+    assert areas.sidewalk.is_empty
+    assert len(scenery.make_scenery(huge, 5, (-100.0, -50.0, 100.0, 50.0)).buildings) < 100
+
+
+def test_a_map_within_reach_is_untouched() -> None:
+    whole, reached = (scenery.make_scenery(crossroads(), 5, reach) for reach in (None, (-120.0, -120.0, 220.0, 120.0)))
+    np.testing.assert_array_equal(whole.points_m, reached.points_m)
+    np.testing.assert_array_equal(whole.balls, reached.balls)
+
+
+def test_the_painter_reaches_around_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(painter, "REACH_M", 100.0)
+    drive = Scenario("x", np.array([0.0, 1.0]), poses_along_x(np.array([0.0, 20.0])))
+    drive = replace(drive, map=VectorMap(drivable_areas=(rectangle(-1e6, -1e6, 1e6, 1e6),)))
+    assert painter.Painter(drive)._scenery.areas.road.bounds == (-100.0, -100.0, 120.0, 100.0)
 
 
 def test_a_ring_is_walked_with_the_outside_on_the_right() -> None:

@@ -25,11 +25,13 @@ from everroad.scenario.types import (
 )
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-POSITIVE = st.floats(min_value=1e-300, allow_nan=False, allow_infinity=False)
+METRES = st.floats(-1e7, 1e7)
+SIZES = st.floats(1e-3, 1e3)
+SPEEDS = st.floats(-1e3, 1e3)
 NAMES = st.text(max_size=6)
 
 
-def arrays(*shape, elements=NUMBERS):
+def arrays(*shape, elements=METRES):
     return hnp.arrays(np.float64, shape, elements=elements)
 
 
@@ -62,31 +64,33 @@ lanes = st.builds(
     Lane,
     NAMES,
     lines(),
-    optional(NUMBERS),
+    optional(SIZES),
     st.lists(NAMES, max_size=2).map(tuple),
     optional(NAMES),
     optional(NAMES),
-    optional(NUMBERS),
+    optional(st.floats(0, 1e3)),
     optional(st.booleans()),
 )
 maps = st.builds(
-    VectorMap, layers(areas), layers(dividers), layers(dividers), layers(areas), layers(dividers), layers(areas), layers(lanes)
-)
+    VectorMap, layers(areas), layers(dividers), layers(dividers), layers(areas), layers(dividers), layers(areas),
+    optional(st.lists(lanes, max_size=2, unique_by=lambda lane: lane.lane_id).map(tuple)),
+)  # fmt: skip
 
 
 @st.composite
 def grounds(draw):
-    rows, columns = draw(st.integers(0, 3)), draw(st.integers(1, 3))
-    height_m = draw(arrays(rows, columns if rows else 0, elements=NUMBERS | st.just(float("nan"))))
-    return GroundHeight(draw(arrays(2)), draw(POSITIVE), height_m)
+    rows, columns = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    height_m = draw(arrays(rows, columns, elements=METRES | st.just(float("nan"))))
+    return GroundHeight(draw(arrays(2)), draw(SIZES), height_m)
 
 
 @st.composite
 def cameras(draw, name):
-    intrinsics = draw(arrays(3, 3))
-    intrinsics[[0, 1], [0, 1]] = draw(POSITIVE), draw(POSITIVE)
+    intrinsics = np.eye(3)
+    intrinsics[[0, 1], [0, 1]] = draw(arrays(2, elements=st.floats(0.1, 1e6)))
+    intrinsics[[0, 0, 1], [1, 2, 2]] = draw(arrays(3, elements=st.floats(-1e6, 1e6)))
     ego_from_camera = np.eye(4)
-    ego_from_camera[:3, 3] = draw(arrays(3))
+    ego_from_camera[:3, 3] = draw(arrays(3, elements=SPEEDS))
     distortion = draw(optional(st.lists(NUMBERS, max_size=3).map(tuple)))
     return Camera(name, draw(st.integers(1, 9999)), draw(st.integers(1, 9999)), intrinsics, ego_from_camera, distortion)
 
@@ -96,10 +100,10 @@ def actors(draw, track_id, frames):
     return Actor(
         track_id,
         draw(optional(st.sampled_from(CATEGORIES))),
-        draw(arrays(3, elements=POSITIVE)),
+        draw(arrays(3, elements=SIZES)),
         draw(poses(frames)),
         draw(hnp.arrays(np.bool_, (frames,))),
-        draw(optional(arrays(frames, 3))),
+        draw(optional(arrays(frames, 3, elements=SPEEDS))),
         draw(optional(NAMES)),
         draw(optional(st.lists(NAMES, min_size=frames, max_size=frames).map(tuple))),
     )
@@ -109,25 +113,31 @@ def actors(draw, track_id, frames):
 def scenarios(draw):
     frames = draw(st.integers(1, 5))
     gaps = draw(arrays(frames - 1, elements=st.floats(1e-3, 10)))
+    cameras_drawn = tuple(draw(cameras(f"camera{i}")) for i in range(draw(st.integers(0, 2))))
+    map_drawn = draw(optional(maps))
+    lane_ids = NAMES
+    if map_drawn is not None and map_drawn.lanes is not None:
+        lane_ids = st.sampled_from([lane.lane_id for lane in map_drawn.lanes] or [None])
+    pictures = st.lists(NAMES, min_size=frames, max_size=frames).map(tuple)
     states = st.lists(st.sampled_from(["red", "yellow", "green", "off", "unknown"]), min_size=frames, max_size=frames)
     return Scenario(
         name=draw(NAMES),
         time_s=np.concatenate([[0.0], np.cumsum(gaps)]),
         world_from_ego=draw(poses(frames)),
-        cameras=tuple(draw(cameras(f"camera{i}")) for i in range(draw(st.integers(0, 2)))),
-        map=draw(optional(maps)),
+        cameras=cameras_drawn,
+        map=map_drawn,
         ground=draw(optional(grounds())),
         actors=tuple(draw(actors(f"actor{i}", frames)) for i in range(draw(st.integers(0, 2)))),
         signals=tuple(
-            Signal(draw(NAMES), draw(arrays(3)), draw(optional(NAMES)), tuple(draw(states)))
-            for _ in range(draw(st.integers(0, 2)))
+            Signal(name, draw(arrays(3)), draw(optional(lane_ids)), tuple(draw(states)))
+            for name in draw(st.lists(NAMES, max_size=2, unique=True))
         ),
         weather=draw(optional(st.sampled_from(WEATHERS))),
         time_of_day=draw(optional(st.sampled_from(TIMES_OF_DAY))),
         appearance_seed=draw(st.integers()),
         start_stamp_ns=draw(st.integers(-(2**63), 2**63 - 1)),
         source=draw(NAMES),
-        images=draw(st.dictionaries(NAMES, st.lists(NAMES, min_size=frames, max_size=frames).map(tuple), max_size=2)),
+        images={camera.name: draw(pictures) for camera in cameras_drawn if draw(st.booleans())},
     )
 
 

@@ -69,6 +69,40 @@ def test_a_broken_array_file_is_refused(content, files):
         read_ground(*files)
 
 
+def test_an_archive_of_arrays_is_refused(files):
+    with files[0].open("wb") as file:
+        np.savez(file, height_m=np.zeros((3, 4), np.float16))
+    with pytest.raises(ValueError, match=r"heights\.npy: expected an array file"):
+        read_ground(*files)
+
+
+@pytest.mark.parametrize("shape", ["(99999999, 99999999)", "(10**18, 10**18)", "(4, 4)", "(4611686018427387904, 4)"])
+@pytest.mark.filterwarnings("error")
+def test_a_header_that_claims_more_than_the_file_holds_is_refused(shape, files):
+    header = f"{{'descr': '<f2', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(24)
+    files[0].write_bytes(content)
+    with pytest.raises(ValueError, match=r"heights\.npy: expected an array file"):
+        read_ground(*files)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"t": [1e300, 0.0]}, "t"), ({"s": 1e300}, "s"), ({"s": 1e-300}, "s"), ({"s": 5e-324}, "s"), ({"s": 0.0}, "")],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_raster_out_of_this_world_is_refused(changes, words, files):
+    files[1].write_text(json.dumps({"R": [1, 0, 0, 1], "t": [-100, -200], "s": 2.0} | changes))
+    with pytest.raises(ValueError, match=rf"sim2\.json: {words}"):
+        read_ground(*files)
+
+
+def test_heights_without_end_are_refused(files):
+    np.save(files[0], np.full((3, 4), np.inf, np.float16))
+    with pytest.raises(ValueError, match=r"heights\.npy: ground\.height_m"):
+        read_ground(*files)
+
+
 def test_an_array_of_objects_or_of_another_shape_is_refused(files):
     np.save(files[0], np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match=r"heights\.npy"):

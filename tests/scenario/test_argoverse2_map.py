@@ -133,6 +133,30 @@ def test_a_boundary_of_one_point_is_refused(tmp_path):
         read_map(tmp_path / "map.json", SHIFT)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda a: a["pedestrian_crossings"]["6"].update(edge1=[]), "pedestrian crossing 6 edge1: expected at least 1 points"),
+        (
+            lambda a: a["lane_segments"]["12"].update(left_lane_boundary=[]),
+            "lane segment 12 left boundary: expected at least 2",
+        ),
+        (
+            lambda a: a["lane_segments"]["12"]["left_lane_boundary"][0].update(x=1e12),
+            "lane segment 12 left boundary: .*1e.07 m",
+        ),
+        (lambda a: a["pedestrian_crossings"]["6"]["edge2"][0].update(x=1e300), "pedestrian crossing 6 edge2: .*1e.07 m"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_lines_without_points_or_out_of_this_world_are_refused(spoil, words, tmp_path):
+    archive = map_archive()
+    spoil(archive)
+    (tmp_path / "map.json").write_text(json.dumps(archive))
+    with pytest.raises(ValueError, match=rf"map\.json: {words}"):
+        read_map(tmp_path / "map.json", SHIFT)
+
+
 @pytest.fixture(params=["7fab2350-7eaf-3b7e-a39d-6937a4c1bede", "3b3570b4-7b0b-3268-a571-b0889dbf40b6"])
 def real_path(request, shared_data):
     return next(shared_data(f"av2/{request.param}/map").glob("log_map_archive_*.json"))

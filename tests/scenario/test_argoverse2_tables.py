@@ -4,6 +4,8 @@ import pyarrow as pa
 import pyarrow.feather
 import pytest
 
+from everroad.scenario.argoverse2_tables import read_boxes
+
 from .av2_log import (
     FIRST_NS,
     box_rows,
@@ -79,6 +81,43 @@ def test_a_table_without_a_column_or_a_row_or_with_words_for_numbers_is_refused(
     at = table.column_names.index("length_m")
     pyarrow.feather.write_feather(table.set_column(at, "length_m", table["length_m"].cast(pa.string())), path)
     refused(log, "annotations.feather", "numbers", "'length_m'")
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.list_(pa.string())])
+def test_words_of_another_kind_are_refused(kind, log):
+    path = log / "annotations.feather"
+    table = pyarrow.feather.read_table(path)
+    words = table["track_uuid"].to_pylist()
+    column = pa.array([[word] for word in words] if pa.types.is_list(kind) else [word.encode() for word in words], kind)
+    table = table.set_column(table.column_names.index("track_uuid"), "track_uuid", column)
+    pyarrow.feather.write_feather(table, path)
+    refused(log, "annotations.feather", "words", "'track_uuid'")
+
+
+def test_words_kept_once_in_a_dictionary_are_read(log):
+    path = log / "annotations.feather"
+    table = pyarrow.feather.read_table(path)
+    at = table.column_names.index("category")
+    pyarrow.feather.write_feather(table.set_column(at, "category", table["category"].dictionary_encode()), path)
+    assert read_boxes(log).category == tuple(table["category"].to_pylist())
+
+
+def test_two_mounts_of_one_camera_are_refused(log):
+    path = log / "calibration" / "egovehicle_SE3_sensor.feather"
+    table = pyarrow.feather.read_table(path)
+    pyarrow.feather.write_feather(pa.concat_tables([table, table]), path)
+    refused(log, path.name, "sensor_name once, got 'up_lidar'")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"width_px": 2048.5}, "whole px"), ({"width_px": 0}, "px"), ({"height_px": -4}, "px"), ({"fx_px": 0.0}, "focal lengths")],
+)
+def test_a_lens_that_is_none_is_refused(changes, words, log):
+    path = log / "calibration" / "intrinsics.feather"
+    rows = [{**row, **changes} for row in pyarrow.feather.read_table(path).to_pylist()]
+    write_table(path, rows)
+    refused(log, "intrinsics.feather", "camera ring_front_center", words)
 
 
 def test_a_camera_without_a_mount_is_refused(log):

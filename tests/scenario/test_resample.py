@@ -147,6 +147,7 @@ def test_what_switches_keeps_its_last_state():
         10,
         actors=(actor(time_s, [True, True, False, True], attributes=attributes),),
         signals=(Signal("s", np.zeros(3), None, states),),
+        cameras=(Camera("CAM", 8, 6, np.eye(3), np.eye(4)),),
         images={"CAM": pictures},
     )
     resampled = resample(changed, 20.0)
@@ -187,6 +188,14 @@ def test_brackets_meet_the_samples_exactly():
     assert at.before.tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
     assert at.after.tolist() == [0, 0, 1, 1, 1, 2, 2, 2]
     np.testing.assert_allclose(at.ratio, [0, 0, 0.5, 0, 0, 0.5, 0, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize(("seconds", "rate_hz"), [(1.0, 1e9), (1.0, 1e308), (1e9, 12.0), (1e7, 12.0), (1e12, 1e308)])
+@pytest.mark.filterwarnings("error")
+def test_more_frames_than_any_drive_has_are_refused_before_an_array_is_made(seconds, rate_hz):
+    drive = Scenario("s", np.array([0.0, seconds]), straight(np.arange(2.0)))
+    with pytest.raises(ValueError, match=r"frames: expected at most 1000000, got .* s at .* Hz\); take a lower frame rate"):
+        resample(drive, rate_hz)
 
 
 @pytest.mark.parametrize("rate_hz", [0.0, -1.0, float("nan"), float("inf")])

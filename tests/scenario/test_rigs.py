@@ -67,7 +67,7 @@ def test_rigs_cannot_be_changed_by_accident():
 
 
 def test_with_rig_swaps_cameras_and_drops_the_pictures_of_others():
-    scenario = replace(small(), images={"CAM_FRONT": ("a.png", "b.png", "c.png")})
+    scenario = replace(small(), cameras=RIGS["nuscenes-front"], images={"CAM_FRONT": ("a.png", "b.png", "c.png")})
     seen = with_rig(scenario, "nuscenes-6")
     assert seen.cameras == RIGS["nuscenes-6"]
     assert seen.images == {}

@@ -64,11 +64,12 @@ def test_convert_writes_what_it_returns(tmp_path):
 def test_convert_keeps_pointing_at_the_same_pictures(tmp_path):
     (tmp_path / "from").mkdir()
     (tmp_path / "to" / "deep").mkdir(parents=True)
-    save_scenario(replace(small(), images={"CAM": ("pictures/0.png", "", "1.png")}), tmp_path / "from" / "a.json")
+    pictures = {"CAM_FRONT": ("pictures/0.png", "", "1.png")}
+    save_scenario(replace(small(), cameras=RIGS["nuscenes-front"], images=pictures), tmp_path / "from" / "a.json")
     converted = convert_scenario(tmp_path / "from" / "a.json", tmp_path / "to" / "deep" / "a.json")
-    assert converted.images == {"CAM": ("../../from/pictures/0.png", "", "../../from/1.png")}
+    assert converted.images == {"CAM_FRONT": ("../../from/pictures/0.png", "", "../../from/1.png")}
     same = convert_scenario(tmp_path / "from" / "a.json", tmp_path / "from" / "b.json")
-    assert same.images == {"CAM": ("pictures/0.png", "", "1.png")}
+    assert same.images == {"CAM_FRONT": ("pictures/0.png", "", "1.png")}
 
 
 def test_convert_makes_nothing_of_refused_input(tmp_path):

@@ -166,6 +166,9 @@ def test_parked_cars_take_no_memory_for_their_poses():
         ({"seed": 1, "seconds": float("nan")}, "positive length"),
         ({"seed": 1, "frame_rate_hz": -2.0}, "positive length"),
         ({"seed": 1, "rig": "no-such-rig"}, "no-such-rig"),
+        ({"seed": 1, "frame_rate_hz": 1e12}, "at most 1000000, got 2e"),
+        ({"seed": 1, "frame_rate_hz": 1e308, "seconds": 1e308}, "at most 1000000, got inf"),
+        ({"seed": 1, "seconds": 1e7}, "at most 1000000, got 1.2e"),
     ],
 )
 def test_bad_requests_are_refused(arguments, message):

@@ -36,7 +36,7 @@ def test_state_bytes_are_the_formula(fake, kit):
 
 
 def test_memory_growth_is_measured_when_asked(fake):
-    result = bench_stream(fake, {}, frames=2, warm_up=0, rss_frames=160)
+    result = bench_stream(fake, {}, frames=2, warm_up=0, rss_frames=110)
     assert result["rss_growth_mb"] < 20
 
 
@@ -47,3 +47,10 @@ def test_refuses_nonsense(fake):
         bench_stream(fake, {}, rss_frames=50)
     with pytest.raises(ValueError, match="at least 1 denoise step"):
         bench_stream(fake, {}, frames=2, steps=0)
+    with pytest.raises(ValueError, match="at most 1000"):
+        bench_stream(fake, {}, frames=2, steps=1001)
+    for frames in (1_000_001, 10**30):
+        with pytest.raises(ValueError, match="at most 1000000 frames"):
+            bench_stream(fake, {}, frames=frames)
+        with pytest.raises(ValueError, match="at most 1000000 memory_frames"):
+            bench_stream(fake, {}, rss_frames=frames)

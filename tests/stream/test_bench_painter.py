@@ -21,3 +21,5 @@ def test_every_job_has_rates_that_fit_its_times(monkeypatch: pytest.MonkeyPatch)
 def test_no_frames_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 frame"):
         bench_painter(frames=0)
+    with pytest.raises(ValueError, match="at most 10000 frames"):
+        bench_painter(frames=10**30)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from everroad.stream.folder import check_folder, holds_a_run, make_folder, write_report
+from everroad.stream.folder import check_can_be_made, check_folder, holds_a_run, make_folder, write_report
 
 
 def finished_run(folder):
@@ -22,7 +23,9 @@ def test_knows_its_own(tmp_path):
     assert holds_a_run(tmp_path / "part")
 
 
-@pytest.mark.parametrize("report", ["", "[1]", "{", '{"seed": 1}', '{"format": "other"}'])
+@pytest.mark.parametrize(
+    "report", ["", "[1]", "{", pytest.param("[" * 200_000, id="deep"), '{"seed": 1}', '{"format": "other"}']
+)
 def test_another_programs_report_is_not_ours(tmp_path, report: str):
     (tmp_path / "report.json").write_text(report)
     assert not holds_a_run(tmp_path)
@@ -51,6 +54,54 @@ def test_a_linked_frames_folder_is_not_followed(tmp_path):
     (run / "frames").symlink_to(tmp_path / "elsewhere")
     make_folder(run, png=False)
     assert (tmp_path / "elsewhere" / "000001.png").exists()
+
+
+def test_a_file_where_the_frames_belong_is_refused_before_anything_goes(tmp_path):
+    run = tmp_path / "run"
+    make_folder(run, png=False)
+    write_report(run, {"seed": 1}).replace(run / "report.json")
+    (run / "frames").write_text("mine")
+    check_folder(run, overwrite=True)
+    with pytest.raises(ValueError, match=r"frames: expected a folder for the frames, got a file"):
+        check_folder(run, overwrite=True, png=True)
+    assert (run / "report.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["video.mp4", "sheet.png", "frames/000002.png"])
+def test_a_folder_with_the_name_of_a_file_is_refused_before_anything_goes(tmp_path, name: str):
+    run = tmp_path / "run"
+    finished_run(run)
+    (run / name).unlink(missing_ok=True)
+    (run / name).mkdir()
+    with pytest.raises(ValueError, match=rf"{name}: expected a file of an earlier run, got a folder"):
+        check_folder(run, overwrite=True)
+    assert (run / "report.json").is_file()
+
+
+def test_paths_where_no_folder_can_be_made_are_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "astray").symlink_to(tmp_path / "gone" / "away")
+    for name, got in [
+        ("file", "got a file"),
+        ("file/below", "Not a directory"),
+        ("loop", "a link that leads nowhere"),
+        ("astray", "a link that leads nowhere"),
+        ("loop/below", "got one that cannot"),
+        ("x" * 300, "File name too long"),
+    ]:
+        with pytest.raises(ValueError, match=f"{tmp_path / name}: expected a folder.*{got}.*; name another"):
+            check_can_be_made(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["astray", "file", "loop"]
+    with pytest.raises(ValueError, match=r"^the cache .*got a file"):
+        check_can_be_made(tmp_path / "file", "the cache")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc here")
+def test_folders_that_only_seem_writable_are_refused():
+    for folder in (Path("/proc/x"), Path("/proc/x/y")):
+        with pytest.raises(ValueError, match="got one that cannot"):
+            check_folder(folder, overwrite=True)
 
 
 def test_checking_makes_nothing(tmp_path):

@@ -149,6 +149,8 @@ def test_a_start_picture_of_ones_own(fake, tmp_path):
         ({"device": "cuda:77"}, "device: expected one that is here"),
         ({"seed": 2**64}, "seed: expected a 64-bit integer"),
         ({"vertical_anchor": 2.0}, "vertical_anchor"),
+        ({"steps": 1001}, "steps: expected at least 1 denoise step and at most 1000, got 1001"),
+        ({"steps": 10**30}, r"at most 1000, got 1000000000… \(31 digits\)"),
     ],
 )
 def test_refused_input_makes_no_folder(fake, tmp_path, options: dict, message: str):
@@ -159,13 +161,23 @@ def test_refused_input_makes_no_folder(fake, tmp_path, options: dict, message: s
 
 
 def test_a_scenario_of_one_frame_or_without_cameras_is_refused(fake, tmp_path):
-    with pytest.raises(ValueError, match="frames"):
+    with pytest.raises(ValueError, match=r"expected at least two frames at 12 Hz, .* got one frame; use a longer"):
         run(fake, drive(frames=1), tmp_path / "out")
     from dataclasses import replace
 
     with pytest.raises(ValueError, match="cameras: expected at least one"):
         run(fake, replace(drive(), cameras=()), tmp_path / "out")
     assert names(tmp_path) == []
+
+
+def test_a_recorded_image_that_is_missing_is_refused_before_the_run(fake, recorded, tmp_path):
+    scenario, images = recorded
+    (images / "4.png").unlink()
+    with pytest.raises(ValueError, match=r"4\.png: expected frame 4's recorded image, got no file"):
+        run(fake, scenario, tmp_path / "out", image_folder=images)
+    assert names(tmp_path) == ["images"]
+    run(fake, scenario, tmp_path / "out", image_folder=images, frames=3)  # those that are read are all there
+    run(fake, scenario, tmp_path / "out", image_folder=images, reference=False, overwrite=True)
 
 
 def test_an_unreadable_start_picture_is_refused(fake, tmp_path):

@@ -82,6 +82,36 @@ def test_a_changed_byte_is_refused(tmp_path):
         load_newest(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"files": [1]},
+        {"files": {}},
+        {"files": {f"{group}.safetensors": 1 for group in ("weights", "ema", "optimiser")}},
+        {"files": None},
+        {"about": None},
+        {"about": []},
+        {"train_step": -3},
+        {"train_step": 2},
+        {"train_step": "1"},
+        {"train_step": True},
+    ],
+)
+def test_a_damaged_state_is_refused_by_the_name_of_its_file(tmp_path, damage):
+    path = save_checkpoint(tmp_path, checkpoint(1)) / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    with pytest.raises(ValueError, match=rf"^{path}: expected .* whose {next(iter(damage))} is .*; delete this folder"):
+        load_newest(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", "null", pytest.param("[" * 200_000, id="deep")])
+def test_a_state_of_something_else_is_refused(tmp_path, text):
+    path = save_checkpoint(tmp_path, checkpoint(1)) / "state.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"^{path}: expected a readable state\.json"):
+        load_newest(tmp_path)
+
+
 def test_other_versions_and_empty_runs_are_refused(tmp_path):
     with pytest.raises(ValueError, match="expected a training run with a checkpoint"):
         load_run_weights(tmp_path)

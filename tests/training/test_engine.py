@@ -324,3 +324,36 @@ def test_a_recipe_must_train_something_of_its_module(tmp_path):
     for recipe in (Idle(), Foreign()):
         with pytest.raises(ValueError, match="expected parameters of its module"):
             run(recipe, tmp_path)
+
+
+@pytest.mark.parametrize("seconds", [-60.0, float("nan")])
+def test_a_time_below_nothing_is_refused(tmp_path, seconds):
+    with pytest.raises(ValueError, match="minutes: expected 0 or more"):
+        run(TinyRecipe(), tmp_path / "run", max_seconds=seconds)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_the_recipe_refuses_is_refused_before_a_folder_is_made(tmp_path):
+    class Unable(TinyRecipe):
+        def check(self):
+            raise ValueError("cannot be done")
+
+    with pytest.raises(ValueError, match="cannot be done"):
+        run(Unable(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_programs_folder_is_left_as_it_is(tmp_path):
+    (tmp_path / "recipe.json").write_text('{"cake": "eggs"}')
+    with pytest.raises(ValueError, match="choose another folder"):
+        run(TinyRecipe(), tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"recipe.json": '{"cake": "eggs"}'}
+
+
+@pytest.mark.parametrize("about", [{}, {"recipe": None, "digest": "x"}, {"recipe": {}}])
+def test_a_checkpoint_that_does_not_say_its_recipe_is_refused(tmp_path, about):
+    run(TinyRecipe(train_steps=2), tmp_path)
+    path = checkpoint_folders(tmp_path)[-1] / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"about": about}))
+    with pytest.raises(ValueError, match=rf"^{path}: expected .*; delete this folder"):
+        run(TinyRecipe(train_steps=4), tmp_path)

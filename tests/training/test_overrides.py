@@ -128,7 +128,7 @@ def test_values_are_parsed_by_type(override, expected):
         ("middle.inner.ages=1,x", "expected a tuple of int, …"),
         ("kind=linear", "expected one of cosine, constant, got 'linear'"),
         ("seed=x", "expected int or none, got 'x'"),
-        ("middle.inner.rate=-1", "rate: expected 0 or more, got -1.0"),
+        ("middle.inner.rate=-1", r"^middle\.inner\.rate: expected 0 or more, got -1.0"),
     ],
 )
 def test_bad_overrides_are_refused_and_explained(override, message):

@@ -25,6 +25,8 @@ def test_cosine_falls_from_the_peak_to_its_fraction():
     [
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
+        {"learning_rate": float("inf")},
+        {"weight_decay": float("inf")},
         {"warmup_steps": -1},
         {"gradient_clip": 0.0},
         {"weight_decay": -0.1},
@@ -43,3 +45,12 @@ def test_bad_loops_and_lengths_are_refused():
         LoopConfig(log_steps=0)
     with pytest.raises(ValueError, match="train_steps: expected at least 1"):
         TinyRecipe(train_steps=0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_numbers_that_are_none_are_refused_wherever_they_stand(value):
+    with pytest.raises(ValueError, match=r"^dropout: expected a finite number"):
+        TinyRecipe(dropout=value)
+    with pytest.raises(ValueError, match=r"^seed: expected a 64-bit integer, got one of 31 digits"):
+        TinyRecipe(seed=10**30)
+    assert TinyRecipe(optimiser=OptimiserConfig(gradient_clip=float("inf"))).optimiser.gradient_clip == float("inf")

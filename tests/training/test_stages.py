@@ -347,3 +347,46 @@ def test_after_an_own_frame_that_disagrees_the_target_goes_on_from_it_where_the_
 def test_what_only_stage_1_reads_is_refused_elsewhere(name, setting):
     with pytest.raises(ValueError, match=rf"^{setting}: expected 0 in {name}"):
         apply_overrides(get_recipe(name), [f"{setting}=0.5"])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *(f"batch={value}" for value in (0, -1, "1e9", 9000)),
+        *(f"plan.{name}=0" for name in ("towns", "segments", "frames", "uses", "town_seconds")),
+        *(f"plan.{name}=-1" for name in ("towns", "segments", "frames", "uses", "town_seconds", "workers")),
+        *("plan.frames=1", "plan.town_seconds=nan", "plan.town_seconds=1", "plan.towns=1e9", "plan.workers=1e9"),
+        *("levels.schedule_share=-1", "levels.std=nan", "object_weight=nan", "object_weight=-1", "component_power=1000"),
+        *("optimiser.learning_rate=inf", "degrade.noise_low=0", "seed=1e30", "preset=twon"),
+    ],
+)
+@pytest.mark.parametrize("name", ["town-nano-stage1", "town-nano-stage2", "town-nano-decoder"])
+def test_settings_that_cannot_be_are_refused_by_the_name_that_was_typed(name, override):
+    with pytest.raises(ValueError, match=rf"^{override.split('=')[0]}: expected") as caught:
+        apply_overrides(get_recipe(name), [override])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "override"),
+    [
+        *(
+            ("town-nano-decoder", f"terms.{term}=-1")
+            for term in ("gradient", "spectrum", "adversarial", "latent_noise", "wear")
+        ),
+        ("town-nano-decoder", "terms.gradient=nan"),
+        ("town-nano-decoder", "terms.wear=1e9"),
+        ("town-nano-stage3", "double_steps=0"),
+    ],
+)
+def test_a_stages_own_settings_are_refused_too(name, override):
+    with pytest.raises(ValueError, match=rf"^{override.split('=')[0]}: expected"):
+        apply_overrides(get_recipe(name), [override])
+
+
+def test_a_cache_that_cannot_be_made_is_refused_before_anything_is(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    plan = replace(PLAN, workers=1, cache_dir=str(tmp_path / "file"))
+    with pytest.raises(ValueError, match=r"^plan\.cache_dir .*got a file"):
+        train(replace(recipe_of(DenoiserRecipe), plan=plan), tmp_path / "run", quiet=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

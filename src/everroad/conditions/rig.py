@@ -82,7 +82,7 @@ def _crop(width: int, height: int, height_px: int, width_px: int, vertical_ancho
     if height_px <= 0 or width_px <= 0:
         raise ValueError(f"fit: expected a positive size, got {width_px}x{height_px}")
     if not 0.0 <= vertical_anchor <= 1.0:
-        raise ValueError(f"vertical_anchor: expected 0 (top) to 1 (bottom), got {vertical_anchor}")
+        raise ValueError(f"vertical_anchor: expected 0 (top) to 1 (bottom), got {vertical_anchor}; name another")
     crop_width = min(width, max(1, round(height * width_px / height_px)))
     crop_height = min(height, max(1, round(width * height_px / width_px)))
     return (width - crop_width) // 2, round((height - crop_height) * vertical_anchor), crop_width, crop_height

@@ -112,7 +112,7 @@ def _chosen(scenario: Scenario, names: Sequence[str]) -> list[Camera]:
     of_name = {camera.name: camera for camera in scenario.cameras}
     for name in names:
         if name not in of_name:
-            raise ValueError(f"camera: expected one of {', '.join(of_name) or 'none (no rig)'}, got '{name}'")
+            raise ValueError(f"camera: expected one of {', '.join(of_name) or 'none (no rig)'}, got '{name}'; name one")
     return [of_name[name] for name in names]
 
 

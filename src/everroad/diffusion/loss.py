@@ -20,6 +20,14 @@ class NoiseLevelConfig:
     std: float = 1.4
     schedule_share: float = 0.7
 
+    def __post_init__(self) -> None:
+        if not -20 <= self.mean <= 20:
+            raise ValueError(f"mean: expected -20 to 20, got {self.mean}")
+        if not 0 <= self.std <= 20:
+            raise ValueError(f"std: expected 0 to 20, got {self.std}")
+        if not 0 <= self.schedule_share <= 1:
+            raise ValueError(f"schedule_share: expected 0 to 1, got {self.schedule_share}")
+
 
 def loss_weight(sigma: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
     """(s² + 1) / s², which makes the weighted x0 error the plain error of v (Karras et al. 2022, sec. 5, sigma_data = 1)."""
@@ -31,7 +39,7 @@ def draw_sigma(
 ) -> Float[Tensor, "b"]:
     """Noise levels from addressed draws: with probability ``schedule_share`` one of ``levels`` (all > 0), else log-normal."""
     free = torch.exp(config.mean + config.std * normal).clamp(levels.min() / 2, levels.max() * 1.5)
-    index = (uniform / config.schedule_share * len(levels)).long().clamp(max=len(levels) - 1)
+    index = (uniform / max(config.schedule_share, 1e-9) * len(levels)).long().clamp(max=len(levels) - 1)
     return torch.where(uniform < config.schedule_share, levels.to(free.dtype)[index], free)
 
 

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Solver = Literal["euler", "multistep"]
+MOST_STEPS = 1000  # denoise steps
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ class SamplerConfig:
     solver: Solver = "euler"
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"sampler.steps: expected at least 1, got {self.steps}")
-        if not self.sigma_max > self.sigma_min > 0:
-            raise ValueError(f"sampler: expected sigma_max > sigma_min > 0, got {self.sigma_max} and {self.sigma_min}")
-        if self.previous_sigma < 0:
-            raise ValueError(f"sampler.previous_sigma: expected 0 or more, got {self.previous_sigma}")
+        if not 1 <= self.steps <= MOST_STEPS:
+            raise ValueError(f"sampler.steps: expected 1 to {MOST_STEPS}, got {self.steps}")
+        if not 1e6 >= self.sigma_max > self.sigma_min > 0:
+            raise ValueError(f"sampler: expected 1e6 >= sigma_max > sigma_min > 0, got {self.sigma_max} and {self.sigma_min}")
+        if not 0 <= self.previous_sigma <= 1e6:
+            raise ValueError(f"sampler.previous_sigma: expected 0 to 1e6, got {self.previous_sigma}")
+        if not 0.1 <= self.rho <= 100:
+            raise ValueError(f"sampler.rho: expected 0.1 to 100, got {self.rho}")
 
 
 def sigma_schedule(steps: int, sigma_max: float, sigma_min: float, rho: float) -> Float[Tensor, "s"]:

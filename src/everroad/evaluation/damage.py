@@ -28,6 +28,11 @@ class DamageConfig:
     gain: float = 0.12
     shift: float = 0.06
 
+    def __post_init__(self) -> None:
+        for name, most in (("blur_px", 100), ("noise", 1), ("gain", 1), ("shift", 1)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name}: expected 0 to {most}, got {getattr(self, name)}")
+
 
 @dataclass(frozen=True)
 class Damage:

@@ -51,6 +51,11 @@ class PaintedSet:
     close_ups: float = 0.25
 
     def __post_init__(self) -> None:
+        if not 0 < self.town_seconds <= 3600:
+            raise ValueError(f"town_seconds: expected more than 0 and at most 3600, got {self.town_seconds}")
+        for name in ("height_px", "width_px"):
+            if getattr(self, name) % 8 or not 8 <= getattr(self, name) <= 4096:
+                raise ValueError(f"{name}: expected a multiple of 8 from 8 to 4096, got {getattr(self, name)}")
         last = int(self.town_seconds * FRAME_RATE_HZ)
         if not 1 <= self.towns <= FIRST_EVALUATION_SEED:
             raise ValueError(f"towns: expected 1 to {FIRST_EVALUATION_SEED}, got {self.towns}")

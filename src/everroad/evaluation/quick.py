@@ -31,9 +31,10 @@ from everroad.model.memory import Memory
 from everroad.stream.generate import next_frame
 from everroad.stream.hardware import Stopwatch, usable_device
 from everroad.stream.start import start
-from everroad.stream.state import COMPUTE_DTYPES, StreamState
+from everroad.stream.state import COMPUTE_DTYPES, StreamState, refuse_steps, shortened
 
 Picture = UInt8[ndarray, "h w 3"]
+MOST_TOWNS, MOST_FRAMES = 1000, 1_000_000
 
 
 @dataclass
@@ -191,8 +192,10 @@ def _check(candidates: Sequence[Candidate], towns: int, frames: int, steps: int 
         raise ValueError("evaluate: expected at least one model, got none")
     if towns < 1 or frames < 1:
         raise ValueError(f"evaluate: expected at least 1 town and 1 frame, got {towns} and {frames}")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps: expected at least 1 denoise step, got {steps}")
+    for name, count, most in (("towns", towns, MOST_TOWNS), ("frames", frames, MOST_FRAMES)):
+        if count > most:
+            raise ValueError(f"evaluate: expected at most {most} {name}, got {shortened(count)}; ask for fewer")
+    refuse_steps(steps)
     if dtype not in COMPUTE_DTYPES:
         raise ValueError(f"dtype: expected {' or '.join(COMPUTE_DTYPES)}, got '{dtype}'")
     names = [candidate.name for candidate in candidates]

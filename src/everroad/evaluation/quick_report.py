@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from everroad.evaluation.persistence import LEAST_PX
 from everroad.evaluation.picture_statistics import FRAMES
 from everroad.evaluation.reference import EvaluationTown
 from everroad.media import contact_sheet, write_png
+from everroad.stream.folder import check_can_be_made
 from everroad.stream.hardware import describe_hardware, versions
 from everroad.stream.state import MadeWith
 
@@ -43,23 +43,21 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
-    """Raises ``ValueError`` unless an evaluation may be written there. Makes nothing."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: expected a folder for the report, got a file; name another")
+    """Raises ``ValueError`` unless an evaluation may be written there. Leaves nothing behind."""
+    check_can_be_made(folder)
     if folder.is_dir() and any(folder.iterdir()):
         if not _holds_an_evaluation(folder):
             raise ValueError(f"{folder}: expected a new folder, got one that holds something else; name another")
         if not overwrite:
             raise ValueError(f"{folder}: expected a new folder, got one that holds an evaluation; use --overwrite")
-    standing = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), Path("/"))
-    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
-        raise ValueError(f"{folder}: expected a folder that can be written, but {standing} cannot; name another")
+        if (folder / SHEET).is_dir():
+            raise ValueError(f"{folder / SHEET}: expected a picture, got a folder; move it, or name another folder")
 
 
 def _holds_an_evaluation(folder: Path) -> bool:
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(report, dict) and report.get("format") == FORMAT
 

@@ -35,7 +35,7 @@ class SegmenterConfig:
 
     def __post_init__(self) -> None:
         if len(self.widths) != 3 or min(self.widths) < 1:
-            raise ValueError(f"segmenter widths: expected three positive numbers, got {self.widths}")
+            raise ValueError(f"widths: expected three positive numbers, got {self.widths}")
 
 
 class Segmenter(nn.Module):

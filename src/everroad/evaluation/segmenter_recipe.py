@@ -17,6 +17,7 @@ from everroad.data.addressing import addressed_generator
 from everroad.evaluation.damage import DamageConfig, damaged, draw_damage, mirrored
 from everroad.evaluation.painted_frames import PaintedSet, painted_frames
 from everroad.evaluation.segmenter import Segmenter, SegmenterConfig
+from everroad.stream.folder import check_can_be_made
 from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
 from everroad.training.strips import STRIP_FRAMES, STRIP_SEED, painted_town
 
@@ -51,6 +52,19 @@ class SegmenterRecipe(Recipe):
     workers: int = 1
     cache_dir: str = ""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        pictures = self.pictures.towns * self.pictures.frames  # a batch has each at most once
+        for name, least, most in (("batch", 1, pictures), ("half_size", 0, 1), ("dice", 0, 1000), ("workers", 0, 256)):
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name}: expected {least} to {most}, got {getattr(self, name)}")
+
+    def check(self) -> None:
+        check_can_be_made(self._cache(), "cache_dir")
+
+    def _cache(self) -> Path:
+        return Path(self.cache_dir or Path.home() / ".cache" / "everroad" / f"{self.name}-{self.seed}")
+
     def build(self) -> nn.Module:
         return Segmenter(self.network)
 
@@ -58,8 +72,7 @@ class SegmenterRecipe(Recipe):
         return (*super().free_fields(), "workers", "cache_dir")
 
     def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[LabelledBatch]:
-        cache = Path(self.cache_dir or Path.home() / ".cache" / "everroad" / f"{self.name}-{self.seed}")
-        painted = painted_frames(self.pictures, cache, self.workers)
+        painted = painted_frames(self.pictures, self._cache(), self.workers)
         train_step = first_train_step
         while True:
             draw = addressed_generator(self.seed, "pictures", train_step)

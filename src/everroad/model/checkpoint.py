@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from everroad.model.config import ModelConfig, config_from_json, config_to_json
+from everroad.model.presets import PRESETS
 from everroad.model.world_model import WorldModel
 
 FORMAT_VERSION = 1
@@ -62,7 +63,8 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
 def load_world_model(path: Path) -> tuple[WorldModel, dict[str, Any]]:
     """The model in evaluation mode, fp32, and its card ({} where there is none).
 
-    Raises ``ValueError``: a pickle, a truncated file, another format version, weights that do not fit the config.
+    Raises ``ValueError``: a pickle, a truncated file, another format version, a config that is none, weights that do not fit it
+    or are not finite, a damaged card.
     """
     tensors, metadata = read_safetensors(path)
     if metadata.get("format_version") != str(FORMAT_VERSION) or "config" not in metadata:
@@ -70,11 +72,25 @@ def load_world_model(path: Path) -> tuple[WorldModel, dict[str, Any]]:
         raise ValueError(
             f"{path}: expected a world model of format_version {FORMAT_VERSION}, got {found}; train or fetch it again"
         )
-    model = WorldModel(config_from_json(ModelConfig, json.loads(metadata["config"])))
+    try:
+        model = WorldModel(config_from_json(ModelConfig, json.loads(metadata["config"])))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: expected a model's config in the header, but {error}; train or fetch it again") from None
     load_weights(model, tensors, str(path))
-    card_path = path.with_suffix(".json")
-    card = json.loads(card_path.read_text()) if card_path.is_file() else {}
-    return model.eval(), card
+    return model.eval(), _card(path.with_suffix(".json"))
+
+
+def _card(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: expected the weights' card in JSON, but {error}; fetch it again or delete it") from None
+    if not isinstance(card, dict):
+        found = type(card).__name__
+        raise ValueError(f"{path}: expected the weights' card, a JSON object, got a {found}; fetch it again or delete it")
+    return card
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -96,7 +112,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
-    """Fills the model in place of its initial weights; every name and shape must fit."""
+    """Fills the model in place of its initial weights. Raises ``ValueError`` unless every name, shape and kind of number fits
+    and every number is finite."""
     own = model.state_dict()
     missing, extra = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
     wrong = [n for n in own if n in tensors and own[n].shape != tensors[n].shape]
@@ -107,6 +124,11 @@ def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: str) -> N
             else f"'{wrong[0]}' of shape {tuple(tensors[wrong[0]].shape)} where {tuple(own[wrong[0]].shape)} belongs"
         )  # fmt: skip
         raise ValueError(f"{source}: expected weights of this architecture, got {what}; use the preset it was trained with")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() != own[name].is_floating_point():
+            raise ValueError(f"{source}: expected '{name}' as {own[name].dtype}, got {tensor.dtype}; train or fetch it again")
+        if tensor.is_floating_point() and not bool(tensor.float().isfinite().all()):
+            raise ValueError(f"{source}: expected finite numbers in '{name}', got nan or infinity; train or fetch it again")
     model.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})
 
 
@@ -117,10 +139,10 @@ def packaged_path(name: str) -> Path:
 
 def load_packaged(preset: str = "town") -> tuple[WorldModel, dict[str, Any]]:
     """The weights that ship with the package. Raises ``ValueError`` where that preset ships none."""
-    path = packaged_path(f"{preset}.safetensors")
-    if not path.is_file():
-        shipped = sorted(p.stem for p in path.parent.glob("town*.safetensors"))
+    shipped = [name for name in PRESETS if packaged_path(f"{name}.safetensors").is_file()]
+    if preset not in shipped:
         raise ValueError(
-            f"preset '{preset}': expected one that ships weights ({', '.join(shipped) or 'none yet'}); train it yourself"
+            f"preset '{preset}': expected one that ships weights ({', '.join(shipped) or 'none yet'}); "
+            "choose one, or name a file of your own as the weights"
         )
-    return load_world_model(path)
+    return load_world_model(packaged_path(f"{preset}.safetensors"))

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, Literal, TypeVar
+import json
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from everroad.diffusion.sampler import SamplerConfig
+
+MOST_CHANNELS, MOST_PX = 8192, 8192
+
+
+def _refuse_outside(config: Any, least: int, most: int, group: str, *names: str) -> None:
+    """Raises ``ValueError`` that names the first of the fields that is not within the range."""
+    for name in names:
+        if not least <= getattr(config, name) <= most:
+            raise ValueError(f"{group}{name}: expected {least} to {most}, got {getattr(config, name)}")
 
 
 @dataclass(frozen=True)
@@ -21,8 +31,16 @@ class UNetConfig:
     condition_width: int = 64
 
     def __post_init__(self) -> None:
-        if not self.widths or any(w % 32 for w in self.widths):
+        if not self.widths or any(w % 32 or not 0 < w <= MOST_CHANNELS for w in self.widths):
             raise ValueError(f"unet.widths: expected multiples of 32 (group normalisation has 32 groups), got {self.widths}")
+        _refuse_outside(self, 1, 32, "unet.", "blocks")
+        _refuse_outside(self, 1, MOST_CHANNELS, "unet.", "heads", "embed_width", "condition_width")
+        _refuse_outside(self, 2, MOST_CHANNELS, "unet.", "token_width")
+        if not set(self.attention_levels) <= set(range(len(self.widths))):
+            raise ValueError(f"unet.attention_levels: expected 0 to {len(self.widths) - 1}, got {self.attention_levels}")
+        for level in (*self.attention_levels, -1):  # the middle attends too
+            if self.widths[level] % self.heads:
+                raise ValueError(f"unet.heads: expected a divisor of {self.widths[level]} channels, got {self.heads}")
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,8 @@ class HTFTConfig:
     def __post_init__(self) -> None:
         if not self.ages or min(self.ages) < 1 or max(self.ages) > self.length:
             raise ValueError(f"htft.ages: expected ages from 1 to length {self.length}, got {self.ages}")
+        _refuse_outside(self, 1, 1000, "htft.", "length", "heads")
+        _refuse_outside(self, 0, 1, "htft.", "dropout")
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,13 @@ class AutoencoderConfig:
     decoder_blocks: int = 2
     fine_width: int = 24
 
+    def __post_init__(self) -> None:
+        if not 2 <= self.patch_px <= 64 or self.patch_px % 2:
+            raise ValueError(f"autoencoder.patch_px: expected an even number from 2 to 64, got {self.patch_px}")
+        _refuse_outside(self, 1, 3 * self.patch_px**2, "autoencoder.", "channels")
+        _refuse_outside(self, 1, MOST_CHANNELS, "autoencoder.", "decoder_width", "fine_width")
+        _refuse_outside(self, 0, 64, "autoencoder.", "decoder_blocks")
+
 
 @dataclass(frozen=True)
 class SketchConfig:
@@ -64,7 +91,7 @@ class SketchConfig:
     widths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if any(w % 32 for w in self.widths):
+        if any(w % 32 or not 0 < w <= MOST_CHANNELS for w in self.widths):
             raise ValueError(f"sketch.widths: expected multiples of 32 (group normalisation has 32 groups), got {self.widths}")
 
 
@@ -112,6 +139,9 @@ class ModelConfig:
         multiple = self.autoencoder.patch_px * 2
         if self.height_px % multiple or self.width_px % multiple or min(self.height_px, self.width_px) <= 0:
             raise ValueError(f"frame size: expected multiples of {multiple} pixels, got {self.height_px}x{self.width_px}")
+        _refuse_outside(self, 1, MOST_PX, "", "height_px", "width_px")
+        if not 0 < self.frame_rate_hz <= 1000:
+            raise ValueError(f"frame_rate_hz: expected more than 0 and at most 1000, got {self.frame_rate_hz}")
 
     @property
     def latent_channels(self) -> int:
@@ -134,21 +164,56 @@ def config_to_json(config: Any) -> dict[str, Any]:
     return asdict(config)
 
 
-def config_from_json(cls: type[C], values: dict[str, Any]) -> C:
-    """The config of ``config_to_json``'s output. Raises ``ValueError`` naming an unknown or missing field."""
+def config_from_json(cls: type[C], values: Any, where: str = "") -> C:
+    """The config of ``config_to_json``'s output, read from JSON; ``where`` is the dotted path of a group, "" for the whole.
+
+    Raises ``ValueError`` naming a field that is unknown or missing, or whose value is of another type than its annotation.
+    """
+    title = where or cls.__name__
+    if not isinstance(values, dict):
+        raise ValueError(f"{title}: expected a group of fields, got {_shown(values)}")
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise ValueError(
-            f"{cls.__name__}: expected fields {', '.join(known)}, got unknown '{unknown[0]}'; another version wrote this file"
+            f"{title}: expected fields {', '.join(known)}, got unknown '{unknown[0]}'; another version wrote this file"
         )
-    out = {}
-    for name, value in values.items():
-        default = known[name].default_factory if callable(known[name].default_factory) else None
-        if isinstance(value, dict) and default is not None and is_dataclass(default):
-            value = config_from_json(default, value)  # type: ignore[arg-type]
-        out[name] = tuple(value) if isinstance(value, list) else value
-    try:
-        return cls(**out)
-    except TypeError as error:
-        raise ValueError(f"{cls.__name__}: {error}") from None
+    for name, f in known.items():
+        if name not in values and f.default is MISSING and f.default_factory is MISSING:
+            raise ValueError(f"{title}: expected the field '{name}', got none")
+    kinds = get_type_hints(cls)
+    dot = f"{where}." if where else ""
+    return cls(**{name: _typed(kinds[name], value, f"{dot}{name}") for name, value in values.items()})
+
+
+def _typed(kind: Any, value: Any, where: str) -> Any:
+    """The JSON value as the annotation ``kind`` has it; an integer may stand for a float."""
+    if is_dataclass(kind):
+        return config_from_json(kind, value, where)  # type: ignore[arg-type]
+    if get_origin(kind) is tuple:
+        return _typed_tuple(get_args(kind), value, where)
+    if get_origin(kind) is Literal:
+        expected, fits = " or ".join(map(str, get_args(kind))), value in get_args(kind)
+    elif kind is float:
+        expected = "a finite number"
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
+        value = float(value) if fits else value
+    elif kind is int:
+        expected, fits = "a whole number", type(value) is int and -(2**63) <= value < 2**63
+    else:
+        expected, fits = {bool: "true or false", str: "a text"}[kind], type(value) is kind
+    if not fits:
+        raise ValueError(f"{where}: expected {expected}, got {_shown(value)}")
+    return value
+
+
+def _typed_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    any_length = kinds[1:] == (...,)
+    if not isinstance(value, list) or not (any_length or len(value) == len(kinds)):
+        raise ValueError(f"{where}: expected a list{'' if any_length else f' of {len(kinds)}'}, got {_shown(value)}")
+    each = kinds[:1] * len(value) if any_length else kinds
+    return tuple(_typed(item_kind, item, f"{where}[{i}]") for i, (item_kind, item) in enumerate(zip(each, value, strict=True)))
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value)[:60]

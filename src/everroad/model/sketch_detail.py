@@ -14,29 +14,32 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from everroad.conditions.rays import camera_rays
 from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, Conditions
-from everroad.model.alignment import coarse_intrinsics
+from everroad.model.alignment import COARSE_PX
+from everroad.model.surfaces import SURFACE_CHANNELS, surfaces
 from everroad.model.unet import ResBlock
 
-BLOCK_PX = 4
+BLOCK_PX = COARSE_PX
 EMBED = 64
+FINE = 24  # channels at 2 pixels a cell
 
 
 class SketchDetail(nn.Module):
-    """``widths``: channels at 4, 8 and 16 pixels a cell. Adds nothing until it is trained."""
+    """``widths``: channels at 4, 8 and 16 pixels a cell; a last layer works at 2. Adds nothing until it is trained."""
 
     def __init__(self, widths: tuple[int, ...], lights: int) -> None:
         super().__init__()
         pictures = len(MAP_LAYERS) + len(BOX_LAYERS) + 1 + 3
         self.light = nn.Embedding(lights, EMBED)
-        self.input = nn.Conv2d(pictures * BLOCK_PX**2 + 4, widths[0], 1)
+        self.input = nn.Conv2d(pictures * BLOCK_PX**2 + SURFACE_CHANNELS, widths[0], 1)
         self.encoder = nn.ModuleList(ResBlock(width, width, EMBED) for width in widths)
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in pairwise(widths))
         self.middle = ResBlock(widths[-1], widths[-1], EMBED)
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.decoder = nn.ModuleList(ResBlock(2 * width, width, EMBED) for width in widths[:-1])
-        self.output = nn.Conv2d(widths[0], 3 * BLOCK_PX**2, 3, padding=1)
+        self.expand = nn.Conv2d(widths[0], 4 * FINE, 1)
+        self.fine = nn.Conv2d(FINE + 4 * pictures, FINE, 3, padding=1)
+        self.output = nn.Conv2d(FINE, 12, 3, padding=1)
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)  # type: ignore[arg-type]
 
@@ -45,7 +48,8 @@ class SketchDetail(nn.Module):
     ) -> Float[Tensor, "n 3 h w"]:
         """What to add to ``picture``, the closed-form sketch's (views folded into the batch)."""
         embedding = self.light(light).repeat_interleave(conditions.map_image.shape[1], 0)
-        h, skips = self.input(_pictures(conditions, picture)), []
+        pictures = _pictures(conditions, picture)
+        h, skips = self.input(torch.cat([F.pixel_unshuffle(pictures, BLOCK_PX), surfaces(conditions)], 1)), []
         for level, block in enumerate(self.encoder):
             h = block(h, embedding)
             skips.append(h)
@@ -54,11 +58,12 @@ class SketchDetail(nn.Module):
         for level in reversed(range(len(self.decoder))):
             h = F.interpolate(self.up[level](h), size=skips[level].shape[-2:], mode="nearest")
             h = self.decoder[level](torch.cat([h, skips[level]], 1), embedding)
-        return F.pixel_shuffle(self.output(F.silu(h)), BLOCK_PX).float()
+        h = torch.cat([F.pixel_shuffle(self.expand(F.silu(h)), 2), F.pixel_unshuffle(pictures, 2)], 1)
+        return F.pixel_shuffle(self.output(F.silu(self.fine(h))), 2).float()
 
 
-def _pictures(conditions: Conditions, picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c y x"]:
-    """Map, box and depth pictures, the sketch's, and where each cell looks. What is absent is zero."""
+def _pictures(conditions: Conditions, picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h w"]:
+    """Map, box and depth pictures, and the sketch's. What is absent is zero."""
     views, there = conditions.map_image.shape[1], conditions.present
 
     def of(flags: Tensor, values: Tensor) -> Tensor:
@@ -66,9 +71,4 @@ def _pictures(conditions: Conditions, picture: Float[Tensor, "n 3 h w"]) -> Floa
 
     lines = of(there.map, conditions.map_image.flatten(0, 1).float() / 255)
     boxes = of(there.boxes, torch.cat([conditions.box_image, conditions.depth_image], 2).flatten(0, 1).float() / 255)
-    rows, columns = conditions.height_px // BLOCK_PX, conditions.width_px // BLOCK_PX
-    with torch.autocast(picture.device.type, enabled=False):
-        rays = camera_rays(coarse_intrinsics(conditions.intrinsics, BLOCK_PX), conditions.ego_from_camera, rows, columns)
-    height = conditions.ego_from_camera[..., 2, 3][..., None, None, None].expand_as(rays[:, :, :1])
-    looks = of(there.camera, torch.cat([rays, height], 2).flatten(0, 1).float())
-    return torch.cat([F.pixel_unshuffle(torch.cat([lines, boxes, picture - 0.5], 1), BLOCK_PX), looks], 1)
+    return torch.cat([lines, boxes, picture - 0.5], 1)

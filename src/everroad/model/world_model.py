@@ -112,11 +112,10 @@ class WorldModel(nn.Module):
         anchor_token = self.anchor(anchor.flatten(0, 1), anchor_present)
         grids = flow_grids(conditions)
         visible = nn.functional.avg_pool2d(grids.near_visible.float(), self.config.autoencoder.patch_px)
-        if sketch is None:
-            sketch = self.sketch(conditions, self.autoencoder.code)
+        known: Tensor = self.sketch(conditions, self.autoencoder.code) if sketch is None else sketch
         return Context(
-            layout=self.input_layout(torch.cat([self.layout(conditions), visible, sketch], 1)),
-            sketch=sketch,
+            layout=self.input_layout(torch.cat([self.layout(conditions), visible, known], 1)),
+            sketch=known,
             tokens=torch.cat([anchor_token, box_tokens.to(anchor_token.dtype)], 1),
             token_mask=torch.cat([box_mask.new_ones(len(box_mask), 1), box_mask], 1),
             embedding=self.motion(conditions).repeat_interleave(views, 0),

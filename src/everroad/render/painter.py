@@ -39,6 +39,9 @@ from everroad.scenario.types import ActorState, Camera, Scenario, SceneFrame
 OUTPUTS = frozenset({"rgb", "depth", "instance", "semantic"})
 _SAMPLES = 2
 _KEPT_LENSES = 12
+# Scenery stands this far around the ego's path: further than anyone sees and than the maps of drives go, so that a map of a
+# whole country costs no more than one of a city.
+REACH_M = 5_000.0
 _UNLISTED_ACTOR = 1 << 24
 
 
@@ -71,7 +74,9 @@ class Painter:
     def __init__(self, scenario: Scenario) -> None:
         self._map = scenario.map
         self._seed = scenario.appearance_seed
-        self._scenery = make_scenery(scenario.map, scenario.appearance_seed)
+        path_m = scenario.world_from_ego.translation_m[:, :2]
+        (left, low), (right, high) = (path_m.min(axis=0) - REACH_M).tolist(), (path_m.max(axis=0) + REACH_M).tolist()
+        self._scenery = make_scenery(scenario.map, scenario.appearance_seed, (left, low, right, high))
         self._markings = make_markings(scenario.map)
         first = 1 + len(self._scenery.buildings)
         self._instances = {actor.track_id: first + i for i, actor in enumerate(scenario.actors)}

@@ -17,6 +17,8 @@ from everroad.scenario.types import Area, VectorMap
 DERIVED_SIDEWALK_M = 2.6
 _DERIVED_LANE_WIDTH_M = 3.5
 
+Reach = tuple[float, float, float, float]  # least x, least y, largest x, largest y; world, metres
+
 
 @dataclass(frozen=True, eq=False)
 class RoadAreas:
@@ -45,23 +47,34 @@ def polygons_of(geometry: BaseGeometry) -> list[Polygon]:
     return [part for child in getattr(geometry, "geoms", ()) for part in polygons_of(child)]
 
 
-def road_areas(vector_map: VectorMap | None) -> RoadAreas:
-    """Areas of any map: roads from lanes where no drivable area is recorded, pavements beside roads where none are."""
+def _within(geometry: BaseGeometry, reach: Reach | None) -> BaseGeometry:
+    """What lies in the rectangle; untouched where that is all of it."""
+    if reach is None or geometry.is_empty:
+        return geometry
+    window = shapely.box(*reach)
+    return geometry if window.covers(shapely.box(*geometry.bounds)) else shapely.intersection(geometry, window)
+
+
+def road_areas(vector_map: VectorMap | None, reach: Reach | None = None) -> RoadAreas:
+    """Areas of any map: roads from lanes where no drivable area is recorded, pavements beside roads where none are.
+
+    Only what lies within ``reach``, if given.
+    """
     empty = MultiPolygon()
     if vector_map is None:
         return RoadAreas(empty, empty, (), empty)
-    road = _union(vector_map.drivable_areas or ())
+    road = _within(_union(vector_map.drivable_areas or ()), reach)
     if road.is_empty and vector_map.lanes:
         strips = [
             LineString(lane.centerline_m[:, :2]).buffer((lane.width_m or _DERIVED_LANE_WIDTH_M) / 2, cap_style="flat")
             for lane in vector_map.lanes
         ]
-        road = shapely.union_all(strips).buffer(0.3).buffer(-0.3)
+        road = _within(shapely.union_all(strips).buffer(0.3).buffer(-0.3), reach)
     if vector_map.walkways:
-        sidewalk = _union(vector_map.walkways).difference(road)
+        sidewalk = _within(_union(vector_map.walkways), reach).difference(road)
     else:
         sidewalk = road.buffer(DERIVED_SIDEWALK_M, quad_segs=3).difference(road)
-    crossings = tuple(p for area in vector_map.ped_crossings or () for p in polygons_of(polygon_of(area)))
+    crossings = tuple(p for area in vector_map.ped_crossings or () for p in polygons_of(_within(polygon_of(area), reach)))
     paved = shapely.union_all([road, sidewalk, *crossings]).buffer(0.4, quad_segs=2).buffer(-0.4, quad_segs=2)
     return RoadAreas(road, sidewalk, crossings, shapely.simplify(paved, 0.05))
 

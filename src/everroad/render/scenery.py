@@ -141,9 +141,9 @@ def make_shadows(scenery: Scenery, look: Look) -> Shadows:
     return Shadows(tuple(shapes), np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts))
 
 
-def make_scenery(vector_map: VectorMap | None, seed: int) -> Scenery:
-    """The scenery of a map; none without a map."""
-    areas = roads.road_areas(vector_map)
+def make_scenery(vector_map: VectorMap | None, seed: int, reach: roads.Reach | None = None) -> Scenery:
+    """The scenery of a map, of what lies within ``reach`` if given; none without a map."""
+    areas = roads.road_areas(vector_map, reach)
     placed = lots.make_lots(areas, seed)
     houses = [b for b in map(buildings.make_building, placed) if b is not None]
     lamps = furniture.make_lamps(areas, seed)

@@ -96,7 +96,9 @@ def _poses_at(stamps_ns: Int[ndarray, "f"], path: Path) -> Poses:
     first_ns, last_ns = pose_stamps_ns[0], pose_stamps_ns[-1]
     if stamps_ns[0] < first_ns or stamps_ns[-1] > last_ns:
         wanted = f"{stamps_ns[0]} to {stamps_ns[-1]}"
-        raise ValueError(f"{path}: expected poses over the annotated time, {wanted} ns, got {first_ns} to {last_ns} ns")
+        raise ValueError(
+            f"{path}: expected poses over the annotated time, {wanted} ns, got {first_ns} to {last_ns} ns; complete the log"
+        )
     at = bracket((pose_stamps_ns - first_ns) / 1e9, (stamps_ns - first_ns) / 1e9)
     return Poses(at.linear(poses.translation_m), at.slerp(poses.rotation_wxyz))
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from pydantic import BaseModel, ConfigDict
 
+from everroad.scenario.checks import check_positions, check_range
 from everroad.scenario.files import parse_json, read_bytes
 from everroad.scenario.types import GroundHeight
 
@@ -33,18 +34,27 @@ def read_ground(heights_path: Path, sim2_path: Path) -> GroundHeight:
     image_from_city = parse_json(_ImageFromCity, read_bytes(sim2_path), sim2_path)
     if image_from_city.R != (1.0, 0.0, 0.0, 1.0) or not image_from_city.s > 0:
         raise ValueError(
-            f"{sim2_path}: expected a raster along the city's axes, got R {image_from_city.R}, s {image_from_city.s}"
+            f"{sim2_path}: expected a raster along the city's axes, got R {image_from_city.R}, s {image_from_city.s}; "
+            "mend it or pass --without-map"
         )
+    check_range(f"{sim2_path}: s", image_from_city.s, 1e-2, 1e3, "cells a metre")
+    check_positions(f"{sim2_path}: t", np.array(image_from_city.t, dtype=np.float64))
     try:
-        height_m = np.load(heights_path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        # Mapped first: a header that claims more than the file holds takes no memory, and nothing but a plain array passes.
+        with np.errstate(over="ignore"):
+            height_m = np.array(np.lib.format.open_memmap(heights_path, mode="r"))
+    except (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError) as error:
         raise ValueError(f"{heights_path}: expected an array file, got '{error}'; copy the log again") from None
     if height_m.ndim != 2 or not np.issubdtype(height_m.dtype, np.floating):
-        raise ValueError(f"{heights_path}: expected heights (rows, columns), got {height_m.dtype} of shape {height_m.shape}")
+        got = f"{height_m.dtype} of shape {height_m.shape}"
+        raise ValueError(f"{heights_path}: expected heights (rows, columns), got {got}; pass --without-map")
     # img = (city + t) * s, and cell (row, col) covers [col, col + 1) x [row, row + 1) of the image.
     resolution_m = 1 / image_from_city.s
     origin_xy_m = 0.5 * resolution_m - np.array(image_from_city.t, dtype=np.float64)
-    return GroundHeight(origin_xy_m, resolution_m, height_m.astype(np.float64))
+    try:
+        return GroundHeight(origin_xy_m, resolution_m, height_m.astype(np.float64))
+    except ValueError as error:
+        raise ValueError(f"{heights_path}: {error}") from None
 
 
 def crop_ground(ground: GroundHeight, path_xy_m: Float[ndarray, "n 2"], world_from_city_m: Float[ndarray, "3"]) -> GroundHeight:

@@ -23,6 +23,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from pydantic import BaseModel, ConfigDict
 
+from everroad.scenario.checks import check_positions
 from everroad.scenario.files import parse_json, read_bytes
 from everroad.scenario.types import Area, Divider, Lane, MarkColour, MarkType, VectorMap
 
@@ -81,6 +82,10 @@ class _MapArchive(_Part):
 def read_map(path: Path, world_from_city_m: Float[ndarray, "3"]) -> VectorMap:
     """The layers of one ``log_map_archive_*.json`` in the world frame. Raises ``ValueError`` with the file and the field."""
     archive = parse_json(_MapArchive, read_bytes(path), path)
+    try:
+        _check_lines(archive)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
     def points(values: list[_Point]) -> Float[ndarray, "p 3"]:
         return np.array([(p.x, p.y, p.z) for p in values], dtype=np.float64).reshape(-1, 3) + world_from_city_m
@@ -99,6 +104,21 @@ def read_map(path: Path, world_from_city_m: Float[ndarray, "3"]) -> VectorMap:
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _check_lines(archive: _MapArchive) -> None:
+    """Raises ``ValueError`` for lines without the points that the work on them needs, and for points out of this world."""
+    lines = [
+        (f"lane segment {lane.id} {side} boundary", line, 2)
+        for lane in archive.lane_segments.values()
+        for side, line in (("left", lane.left_lane_boundary), ("right", lane.right_lane_boundary))
+    ]
+    for name, crossing in archive.pedestrian_crossings.items():
+        lines += [(f"pedestrian crossing {name} {edge}", getattr(crossing, edge), 1) for edge in ("edge1", "edge2")]
+    for name, line, least in lines:
+        if len(line) < least:
+            raise ValueError(f"{name}: expected at least {least} points, got {len(line)}; complete or drop it")
+        check_positions(name, np.array([(p.x, p.y, p.z) for p in line]))
 
 
 _Points = Callable[[list[_Point]], Float[ndarray, "p 3"]]
@@ -152,10 +172,6 @@ def _mark(name: str) -> tuple[MarkType, MarkColour]:
 
 def _lane(segment: _LaneSegment, segments: dict[int, _LaneSegment], points: _Points) -> Lane:
     left_m, right_m = points(segment.left_lane_boundary), points(segment.right_lane_boundary)
-    if min(len(left_m), len(right_m)) < 2:
-        raise ValueError(
-            f"lane segment {segment.id}: expected boundaries of at least 2 points, got {len(left_m)}, {len(right_m)}"
-        )
     count = max(2, int(np.ceil(max(_length(left_m), _length(right_m)) / CENTERLINE_SPACING_M)) + 1)
     left_m, right_m = _evenly(left_m, count), _evenly(right_m, count)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.feather
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from everroad.scenario.checks import check_once
 from everroad.scenario.rigs import RIGS
 from everroad.scenario.types import Camera, Poses
 
@@ -43,7 +45,9 @@ def read_poses(path: Path) -> tuple[Int[ndarray, "n"], Poses]:
     stamp_ns = table[_STAMP].to_numpy()
     if (np.diff(stamp_ns) <= 0).any():
         row = int(np.argmax(np.diff(stamp_ns) <= 0)) + 1
-        raise ValueError(f"{path}: expected increasing {_STAMP}, got {stamp_ns[row - 1]} then {stamp_ns[row]} in row {row}")
+        raise ValueError(
+            f"{path}: expected increasing {_STAMP}, got {stamp_ns[row - 1]} then {stamp_ns[row]} in row {row}; mend or drop it"
+        )
     return stamp_ns, _poses(table, path)
 
 
@@ -54,7 +58,7 @@ def read_boxes(log_dir: Path) -> Boxes:
     size_lwh_m = _stack(table, _SIZE)
     if (size_lwh_m <= 0).any():
         row = int(np.argmax((size_lwh_m <= 0).any(axis=1)))
-        raise ValueError(f"{path}: expected positive box sizes, got {size_lwh_m[row].tolist()} in row {row}")
+        raise ValueError(f"{path}: expected positive box sizes, got {size_lwh_m[row].tolist()} in row {row}; mend or drop it")
     return Boxes(
         table[_STAMP].to_numpy(),
         tuple(table["track_uuid"].to_pylist()),
@@ -71,6 +75,10 @@ def read_cameras(log_dir: Path) -> tuple[Camera, ...]:
         raise ValueError(f"{log_dir}: expected {INTRINSICS_FILE} and {EXTRINSICS_FILE}, got no calibration; pass {rigs}")
     lenses = _read_table(log_dir / INTRINSICS_FILE, (*_LENS, "width_px", "height_px"), ("sensor_name",))
     mounts = _read_table(log_dir / EXTRINSICS_FILE, (*_ROTATION, *_TRANSLATION), ("sensor_name",))
+    try:
+        check_once("sensor_name", mounts["sensor_name"].to_pylist())
+    except ValueError as error:
+        raise ValueError(f"{log_dir / EXTRINSICS_FILE}: {error}") from None
     ego_from_sensor = dict(
         zip(mounts["sensor_name"].to_pylist(), _poses(mounts, log_dir / EXTRINSICS_FILE).matrices(), strict=True)
     )
@@ -79,10 +87,20 @@ def read_cameras(log_dir: Path) -> tuple[Camera, ...]:
         name = lens["sensor_name"]
         if name not in ego_from_sensor:
             raise ValueError(f"{log_dir / EXTRINSICS_FILE}: expected a row for camera '{name}', got none; complete the log")
-        fx, fy, cx, cy, k1, k2, k3 = (float(lens[key]) for key in _LENS)
-        intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
-        cameras.append(Camera(name, lens["width_px"], lens["height_px"], intrinsics, ego_from_sensor[name], (k1, k2, k3)))
+        try:
+            cameras.append(_camera(lens, ego_from_sensor[name]))
+        except ValueError as error:
+            raise ValueError(f"{log_dir / INTRINSICS_FILE}: {error}") from None
     return tuple(cameras)
+
+
+def _camera(lens: dict[str, Any], ego_from_camera: Float[ndarray, "4 4"]) -> Camera:
+    name, width, height = lens["sensor_name"], lens["width_px"], lens["height_px"]
+    if int(width) != width or int(height) != height:
+        raise ValueError(f"camera {name}: expected a width and height in whole px, got {width}x{height}; mend it")
+    fx, fy, cx, cy, k1, k2, k3 = (float(lens[key]) for key in _LENS)
+    intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
+    return Camera(name, int(width), int(height), intrinsics, ego_from_camera, (k1, k2, k3))
 
 
 def _read_table(path: Path, numbers: tuple[str, ...], words: tuple[str, ...] = ()) -> pa.Table:
@@ -96,19 +114,31 @@ def _read_table(path: Path, numbers: tuple[str, ...], words: tuple[str, ...] = (
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{path}: expected a whole feather file, got '{reason}'; copy the log again") from None
     if table.num_rows == 0:
-        raise ValueError(f"{path}: expected at least one row, got none")
+        raise ValueError(f"{path}: expected at least one row, got none; complete the log")
     for name in (*numbers, *words):
         if name not in table.column_names:
-            raise ValueError(f"{path}: expected a column '{name}', got only {', '.join(table.column_names)}")
+            raise ValueError(f"{path}: expected a column '{name}', got only {', '.join(table.column_names)}; complete the log")
         column = table[name]
-        numeric = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
-        if numeric != (name in numbers):
-            raise ValueError(f"{path}: expected {'numbers' if name in numbers else 'words'} in '{name}', got {column.type}")
+        numeric = name in numbers
+        if not (_is_number(column.type) if numeric else _is_word(column.type)):
+            wanted = "numbers" if numeric else "words"
+            raise ValueError(f"{path}: expected {wanted} in column '{name}', got {column.type}; write the table again")
         bad = ~np.isfinite(column.to_numpy()) if numeric else np.array([value is None for value in column.to_pylist()])
         if bad.any():
             row = int(np.argmax(bad))
-            raise ValueError(f"{path}: expected finite numbers and no empty cells, got {column[row]} in '{name}', row {row}")
+            raise ValueError(
+                f"{path}: expected finite numbers and no empty cells, got {column[row]} in '{name}', row {row}; mend it"
+            )
     return table
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
+
+
+def _is_word(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _stack(table: pa.Table, names: tuple[str, ...]) -> Float[ndarray, "n k"]:

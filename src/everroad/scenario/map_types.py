@@ -9,7 +9,14 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from everroad.scenario.checks import check_finite, check_shape
+from everroad.scenario.checks import (
+    FASTEST_MPS,
+    LARGEST_M,
+    check_once,
+    check_positions,
+    check_range,
+    check_shape,
+)
 
 MarkType = Literal["solid", "dashed", "double_solid", "double_dashed", "solid_dashed", "dashed_solid", "none", "unknown"]
 MarkColour = Literal["white", "yellow", "blue", "unknown"]
@@ -72,9 +79,16 @@ class VectorMap:
                 for ring in rings:
                     name = f"map.{layer.name}[{i}]"
                     check_shape(name, ring, (None, 3))
-                    check_finite(name, ring)
+                    check_positions(name, ring)
                     if len(ring) < least:
-                        raise ValueError(f"{name}: expected at least {least} points, got {len(ring)}")
+                        raise ValueError(f"{name}: expected at least {least} points, got {len(ring)}; add points or drop it")
+        for i, lane in enumerate(self.lanes or ()):
+            if lane.width_m is not None:
+                # The least is 1 mm, which is no lane either.
+                check_range(f"map.lanes[{i}].width_m", lane.width_m, 1e-3, LARGEST_M, "m")
+            if lane.speed_limit_mps is not None:
+                check_range(f"map.lanes[{i}].speed_limit_mps", lane.speed_limit_mps, 0.0, FASTEST_MPS, "m/s")
+        check_once("lane_id", (lane.lane_id for lane in self.lanes or ()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +101,16 @@ class GroundHeight:
     height_m: Float[ndarray, "rows cols"]
 
     def __post_init__(self) -> None:
-        check_finite("ground.origin_xy_m", self.origin_xy_m)
-        if not self.resolution_m > 0:
-            raise ValueError(f"ground.resolution_m: expected a positive number, got {self.resolution_m}")
+        check_shape("ground.origin_xy_m", self.origin_xy_m, (2,))
+        check_positions("ground.origin_xy_m", self.origin_xy_m)
+        check_range("ground.resolution_m", self.resolution_m, 1e-3, 1e3, "m")
+        check_shape("ground.height_m", self.height_m, (None, None))
+        if self.height_m.size == 0:
+            rows, cols = self.height_m.shape
+            raise ValueError(
+                f"ground.height_m: expected a row and a column at least, got {rows} x {cols}; leave the ground out"
+            )
+        check_positions("ground.height_m", self.height_m[~np.isnan(self.height_m)])
 
     def at(self, points_xy_m: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
         """Height of the nearest cell in metres; NaN where unknown or outside the grid."""

@@ -13,6 +13,8 @@ from everroad.scenario.types import Actor, Poses, Scenario, Signal
 
 # Two instants closer than this are the same one.
 SAME_TIME_S = 1e-6
+# More than any drive has: a day at 11.5 Hz. Refused before an array is made that the memory cannot hold.
+MAX_FRAMES = 1_000_000
 # Frames in which an actor is not seen are bridged when its sights lie no further apart than this (ours: five sweeps at 10 Hz).
 MAX_GAP_S = 0.5
 
@@ -50,8 +52,17 @@ def bracket(samples_s: Float[ndarray, "m"], wanted_s: Float[ndarray, "n"]) -> Br
 
 
 def frame_times(duration_s: float, frame_rate_hz: float) -> Float[ndarray, "f"]:
-    """The instants 0, 1/rate, 2/rate ... up to and with ``duration_s``."""
-    return np.arange(int(np.floor((duration_s + SAME_TIME_S) * frame_rate_hz)) + 1) / frame_rate_hz
+    """The instants 0, 1/rate, 2/rate ... up to and with ``duration_s``. Raises ``ValueError`` for more than ``MAX_FRAMES``."""
+    frames = (duration_s + SAME_TIME_S) * frame_rate_hz
+    check_frames(frames, duration_s, frame_rate_hz)
+    return np.arange(int(np.floor(frames)) + 1) / frame_rate_hz
+
+
+def check_frames(frames: float, seconds: float, frame_rate_hz: float) -> None:
+    """Raises ``ValueError`` for more than ``MAX_FRAMES``."""
+    if not frames <= MAX_FRAMES:
+        got = f"{frames:.6g} ({seconds:g} s at {frame_rate_hz:g} Hz)"
+        raise ValueError(f"frames: expected at most {MAX_FRAMES}, got {got}; take a lower frame rate or fewer seconds")
 
 
 def resample(scenario: Scenario, frame_rate_hz: float = 12.0) -> Scenario:
@@ -62,11 +73,11 @@ def resample(scenario: Scenario, frame_rate_hz: float = 12.0) -> Scenario:
     lost it for more than ``MAX_GAP_S``; one that is seen at none of the new instants is left out. A scenario that already has
     the rate comes back as it is.
 
-    Raises ``ValueError`` for a rate that is not positive.
+    Raises ``ValueError`` for a rate that is not positive, or one that makes more than ``MAX_FRAMES``.
     """
     if not (np.isfinite(frame_rate_hz) and frame_rate_hz > 0):
-        raise ValueError(f"frame_rate_hz: expected a positive number, got {frame_rate_hz}")
-    wanted_s = frame_times(float(scenario.time_s[-1]), frame_rate_hz)
+        raise ValueError(f"frame_rate_hz: expected a positive number, got {frame_rate_hz}; name one")
+    wanted_s = frame_times(float(scenario.time_s[-1]), float(frame_rate_hz))
     if len(wanted_s) == len(scenario) and np.abs(wanted_s - scenario.time_s).max() <= SAME_TIME_S:
         return scenario
     at = bracket(scenario.time_s, wanted_s)

@@ -68,7 +68,7 @@ RIGS: dict[str, tuple[Camera, ...]] = {"nuscenes-front": _NUSCENES_6[:1], "nusce
 def get_rig(name: str) -> tuple[Camera, ...]:
     """The cameras of a named rig. Raises ``ValueError`` with the known names for any other."""
     if name not in RIGS:
-        raise ValueError(f"rig: expected one of {', '.join(RIGS)}, got '{name}'")
+        raise ValueError(f"rig: expected one of {', '.join(RIGS)}, got '{name}'; name one of them")
     return RIGS[name]
 
 

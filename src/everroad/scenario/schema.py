@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from everroad.scenario.types import CATEGORIES, MarkColour, MarkType, SignalColour, TimeOfDay, Weather
 
@@ -18,6 +18,13 @@ Vector3 = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
 Positive = Annotated[float, Field(gt=0)]
 Category = Annotated[str | None, Field(json_schema_extra={"enum": [*CATEGORIES, None]})]
+
+
+def _whole(version: object) -> object:
+    """Refuses ``true`` and ``1.0``, which equal 1."""
+    if type(version) in (bool, float):
+        raise ValueError(f"the integer {FORMAT_VERSION}")
+    return version
 
 
 class _Part(BaseModel):
@@ -116,7 +123,7 @@ class SignalFile(_Part):
 class ScenarioFile(_Part):
     """A driving scenario: where the road is, who is on it, where the ego car goes."""
 
-    format_version: Literal[1]
+    format_version: Annotated[Literal[1], BeforeValidator(_whole)]
     name: str
     source: str = "unknown"
     start_stamp_ns: int = 0

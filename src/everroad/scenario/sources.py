@@ -35,7 +35,7 @@ def read_scenario(
         return read_argoverse2(path, rig=rig, without_map=without_map, frame_rate_hz=rate_hz)
     if path.is_dir() or not path.name.endswith((".json", ".json.gz")):
         got = "a folder with neither poses nor annotations" if path.is_dir() else f"'{path.name}'"
-        raise ValueError(f"{path}: expected {RECOGNISED}, got {got}")
+        raise ValueError(f"{path}: expected {RECOGNISED}, got {got}; name another")
     scenario = load_scenario(path)
     if without_map:
         scenario = replace(scenario, map=None, ground=None)
@@ -59,7 +59,7 @@ def convert_scenario(
     """
     path, out = Path(path), Path(out)
     if not out.name.endswith((".json", ".json.gz")):
-        raise ValueError(f"{out}: expected a file name that ends in .json or .json.gz, got '{out.name}'")
+        raise ValueError(f"{out}: expected a file name that ends in .json or .json.gz, got '{out.name}'; name it so")
     scenario = read_scenario(path, rig=rig, without_map=without_map, frame_rate_hz=frame_rate_hz)
     moved = Path(os.path.relpath(path.parent, out.parent))
     images = {camera: tuple(str(moved / p) if p else "" for p in paths) for camera, paths in scenario.images.items()}

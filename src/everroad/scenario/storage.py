@@ -27,7 +27,7 @@ def save_scenario(scenario: Scenario, path: str | Path) -> None:
     try:
         text = json.dumps(_to_json(scenario), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except ValueError as error:
-        raise ValueError(f"{path}: expected finite numbers in the scenario, got {error}") from None
+        raise ValueError(f"{path}: expected finite numbers in the scenario, got '{error}'; mend it") from None
     write_atomically(Path(path), text.encode() + b"\n")
 
 
@@ -142,7 +142,7 @@ def _actor_from_file(stored: ActorFile, frames: int) -> Actor:
         raise ValueError(f"{name}: expected at most {frames} frames, got first_frame {first} and {seen} poses; shorten it")
     for field, values in (("valid", stored.valid), ("velocity_mps", stored.velocity_mps), ("attributes", stored.attributes)):
         if values is not None and len(values) != seen:
-            raise ValueError(f"{name} {field}: expected {seen} entries, one a pose, got {len(values)}")
+            raise ValueError(f"{name} {field}: expected {seen} entries, one a pose, got {len(values)}; mend it")
     pad = (first, frames - first - seen)
     nowhere = Poses(np.zeros((frames, 3)), np.tile([1.0, 0.0, 0.0, 0.0], (frames, 1)))
     return Actor(

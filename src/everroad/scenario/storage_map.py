@@ -100,7 +100,7 @@ def ground_from_file(stored: GroundFile) -> GroundHeight:
     """The inverse of ``ground_to_json``. Raises ``ValueError`` for rows of different lengths."""
     widths = {len(row) for row in stored.height_m}
     if len(widths) > 1:
-        raise ValueError(f"ground.height_m: expected rows of one length, got lengths {min(widths)} to {max(widths)}")
+        raise ValueError(f"ground.height_m: expected rows of one length, got lengths {min(widths)} to {max(widths)}; mend it")
     # numpy reads None as NaN.
     height_m = np.array(stored.height_m, dtype=np.float64).reshape(len(stored.height_m), max(widths, default=0))
     return GroundHeight(np.array(stored.origin_xy_m, dtype=np.float64), stored.resolution_m, height_m)

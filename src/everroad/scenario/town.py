@@ -18,6 +18,7 @@ from everroad.scenario.fleet import EGO_TRACK, KINDS, Fleet, join
 from everroad.scenario.kerbside import fill_kerbsides
 from everroad.scenario.lane_graph import LaneGraph, build_lane_graph
 from everroad.scenario.recording import Looks, Sightings, in_sight, moving_actors, pick, standing_actors
+from everroad.scenario.resample import check_frames
 from everroad.scenario.right_of_way import crossable
 from everroad.scenario.rigs import RIGS
 from everroad.scenario.roads import Roads, cut_roads
@@ -138,14 +139,16 @@ def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, r
         rig: name of a camera rig in ``everroad.scenario.rigs.RIGS``.
 
     Raises:
-        ValueError: a negative seed, a length or rate that is not positive, or an unknown rig.
+        ValueError: a negative seed, a length or rate that is not positive, more than ``MAX_FRAMES``, or an unknown rig.
     """
     if seed < 0:
-        raise ValueError(f"seed: expected 0 or more, got {seed}")
-    if not (seconds > 0 and frame_rate_hz > 0 and np.isfinite(seconds * frame_rate_hz)) or round(seconds * frame_rate_hz) < 1:
-        raise ValueError(f"expected a positive length and rate and one frame at least, got {seconds} s at {frame_rate_hz} Hz")
+        raise ValueError(f"seed: expected 0 or more, got {seed}; name another")
+    if not (seconds > 0 and frame_rate_hz > 0 and seconds * frame_rate_hz > 0.5):
+        got = f"{seconds} s at {frame_rate_hz} Hz"
+        raise ValueError(f"expected a positive length and rate and one frame at least, got {got}; name others")
+    check_frames(seconds * frame_rate_hz, seconds, frame_rate_hz)
     if rig not in RIGS:
-        raise ValueError(f"rig: expected one of {', '.join(RIGS)}, got '{rig}'")
+        raise ValueError(f"rig: expected one of {', '.join(RIGS)}, got '{rig}'; name one of them")
     roads = cut_roads(lay_streets(seed), seed)
     graph = build_lane_graph(roads)
     town = _Town(seed, roads, graph, build_walks(roads), plan_signals(roads, seed))

@@ -18,12 +18,25 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from everroad import geometry
-from everroad.scenario.checks import check_finite, check_shape, check_unit_quaternions
+from everroad.scenario.checks import (
+    FASTEST_MPS,
+    LARGEST_M,
+    check_once,
+    check_positions,
+    check_range,
+    check_shape,
+    check_unit_quaternions,
+)
 from everroad.scenario.map_types import Area, Divider, GroundHeight, Lane, MarkColour, MarkType, VectorMap
 
 Weather = Literal["clear", "overcast", "rain", "fog"]
 TimeOfDay = Literal["day", "dusk", "night"]
 SignalColour = Literal["red", "yellow", "green", "off", "unknown"]
+
+# What is plausible (ours, like those of ``checks``).
+LARGEST_PX = 32_768
+SMALLEST_M = 1e-4
+LONGEST_S, SHORTEST_STEP_S = 1e12, 1e-6
 
 WEATHERS: tuple[str, ...] = get_args(Weather)
 TIMES_OF_DAY: tuple[str, ...] = get_args(TimeOfDay)
@@ -81,8 +94,7 @@ class Poses:
     def __post_init__(self) -> None:
         check_shape("translation_m", self.translation_m, (None, 3))
         check_shape("rotation_wxyz", self.rotation_wxyz, (len(self.translation_m), 4))
-        check_finite("translation_m", self.translation_m)
-        check_finite("rotation_wxyz", self.rotation_wxyz)
+        check_positions("translation_m", self.translation_m)
         check_unit_quaternions("rotation_wxyz", self.rotation_wxyz)
 
     def __len__(self) -> int:
@@ -109,17 +121,24 @@ class Camera:
     distortion: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.width_px <= 0 or self.height_px <= 0:
-            raise ValueError(f"camera {self.name}: expected a positive size, got {self.width_px}x{self.height_px}")
-        check_shape(f"camera {self.name} intrinsics", self.intrinsics, (3, 3))
-        check_shape(f"camera {self.name} ego_from_camera", self.ego_from_camera, (4, 4))
-        check_finite(f"camera {self.name} intrinsics", self.intrinsics)
-        check_finite(f"camera {self.name} ego_from_camera", self.ego_from_camera)
-        if self.intrinsics[0, 0] <= 0 or self.intrinsics[1, 1] <= 0:
-            raise ValueError(f"camera {self.name}: expected positive focal lengths, got {self.intrinsics.diagonal()[:2]}")
-        rotation = self.ego_from_camera[:3, :3]
+        name, size = f"camera {self.name}", f"{self.width_px}x{self.height_px}"
+        if not (1 <= self.width_px <= LARGEST_PX and 1 <= self.height_px <= LARGEST_PX):
+            raise ValueError(f"{name}: expected a width and height of 1 to {LARGEST_PX} px, got {size}; mend it")
+        check_shape(f"{name} intrinsics", self.intrinsics, (3, 3))
+        check_shape(f"{name} ego_from_camera", self.ego_from_camera, (4, 4))
+        check_range(f"{name} focal lengths", self.intrinsics.diagonal()[:2], 1e-1, 1e6, "px")
+        check_range(f"{name} intrinsics", self.intrinsics, -1e6, 1e6)
+        check_range(f"{name} ego_from_camera", self.ego_from_camera, -LARGEST_M, LARGEST_M)
+        below = [self.intrinsics[1, 0].item(), *self.intrinsics[2].tolist()]
+        if np.abs(np.array(below) - [0, 0, 0, 1]).max() > 1e-6:
+            raise ValueError(
+                f"{name} intrinsics: expected rows [fx, s, cx], [0, fy, cy], [0, 0, 1], got {below[0]} and {below[1:]}; mend it"
+            )
+        rotation, last = self.ego_from_camera[:3, :3], self.ego_from_camera[3]
+        if np.abs(last - [0, 0, 0, 1]).max() > 1e-6:
+            raise ValueError(f"{name} ego_from_camera: expected [0, 0, 0, 1] as last row, got {last.tolist()}; mend it")
         if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
-            raise ValueError(f"camera {self.name}: expected a rigid ego_from_camera, got a rotation part that is none")
+            raise ValueError(f"{name}: expected a rigid ego_from_camera, got a rotation part that is none; mend it")
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,17 +162,15 @@ class Actor:
         n = len(self.poses)
         name = f"actor {self.track_id}"
         check_shape(f"{name} size_lwh_m", self.size_lwh_m, (3,))
-        check_finite(f"{name} size_lwh_m", self.size_lwh_m)
-        if (self.size_lwh_m <= 0).any():
-            raise ValueError(f"{name}: expected a positive length, width and height, got {self.size_lwh_m.tolist()}")
+        check_range(f"{name} size_lwh_m", self.size_lwh_m, SMALLEST_M, LARGEST_M, "m")
         if self.category is not None and self.category not in CATEGORIES:
             raise ValueError(f"{name}: expected a nuScenes category or none, got '{self.category}'; use source_category")
         check_shape(f"{name} valid", self.valid, (n,))
         if self.velocity_mps is not None:
             check_shape(f"{name} velocity_mps", self.velocity_mps, (n, 3))
-            check_finite(f"{name} velocity_mps", self.velocity_mps)
+            check_range(f"{name} velocity_mps", self.velocity_mps, -FASTEST_MPS, FASTEST_MPS, "m/s")
         if self.attributes is not None and len(self.attributes) != n:
-            raise ValueError(f"{name} attributes: expected {n} entries, one a frame, got {len(self.attributes)}")
+            raise ValueError(f"{name} attributes: expected {n} entries, one a frame, got {len(self.attributes)}; mend it")
 
     @property
     def detection_class(self) -> str | None:
@@ -169,6 +186,10 @@ class Signal:
     position_m: Float[ndarray, "3"]
     lane_id: str | None
     states: tuple[SignalColour, ...]
+
+    def __post_init__(self) -> None:
+        check_shape(f"signal {self.signal_id} position_m", self.position_m, (3,))
+        check_positions(f"signal {self.signal_id} position_m", self.position_m)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,34 +247,47 @@ class Scenario:
     def __post_init__(self) -> None:
         n = len(self.time_s)
         if n == 0:
-            raise ValueError("time_s: expected at least one frame, got none")
-        check_finite("time_s", self.time_s)
-        if abs(self.time_s[0]) > 1e-9:
-            raise ValueError(f"time_s: expected to start at 0, got {self.time_s[0]}")
-        if n > 1 and (np.diff(self.time_s) <= 0).any():
-            i = int(np.argmax(np.diff(self.time_s) <= 0))
-            before, after = self.time_s[i : i + 2]
-            raise ValueError(f"time_s: expected increasing times, got {before} then {after} at frame {i + 1}")
+            raise ValueError("time_s: expected at least one frame, got none; add one")
+        self._check_times()
         if len(self.world_from_ego) != n:
-            raise ValueError(f"world_from_ego: expected {n} poses, one a frame, got {len(self.world_from_ego)}")
-        for kind, names in (("actor", [a.track_id for a in self.actors]), ("camera", [c.name for c in self.cameras])):
-            seen: set[str] = set()
-            twice = [x for x in names if x in seen or seen.add(x)]
-            if twice:
-                raise ValueError(f"expected every {kind} name once, got '{twice[0]}' more than once")
+            raise ValueError(f"world_from_ego: expected {n} poses, one a frame, got {len(self.world_from_ego)}; mend it")
+        check_once("actor name", (actor.track_id for actor in self.actors))
+        check_once("camera name", (camera.name for camera in self.cameras))
         for actor in self.actors:
             if len(actor.poses) != n:
-                raise ValueError(f"actor {actor.track_id}: expected {n} poses, one a frame, got {len(actor.poses)}")
-        for signal in self.signals:
-            if len(signal.states) != n:
-                raise ValueError(f"signal {signal.signal_id}: expected {n} states, one a frame, got {len(signal.states)}")
+                raise ValueError(f"actor {actor.track_id}: expected {n} poses, one a frame, got {len(actor.poses)}; mend it")
+        self._check_signals()
         if self.weather is not None and self.weather not in WEATHERS:
-            raise ValueError(f"weather: expected one of {', '.join(WEATHERS)} or none, got '{self.weather}'")
+            raise ValueError(f"weather: expected one of {', '.join(WEATHERS)} or none, got '{self.weather}'; mend it")
         if self.time_of_day is not None and self.time_of_day not in TIMES_OF_DAY:
-            raise ValueError(f"time_of_day: expected one of {', '.join(TIMES_OF_DAY)} or none, got '{self.time_of_day}'")
+            raise ValueError(
+                f"time_of_day: expected one of {', '.join(TIMES_OF_DAY)} or none, got '{self.time_of_day}'; mend it"
+            )
         for name, paths in self.images.items():
+            if name not in {camera.name for camera in self.cameras}:
+                raise ValueError(f"images of {name}: expected images of the scenario's cameras, got no such one; drop them")
             if len(paths) != n:
-                raise ValueError(f"images of {name}: expected {n} paths, one a frame, got {len(paths)}")
+                raise ValueError(f"images of {name}: expected {n} paths, one a frame, got {len(paths)}; mend it")
+
+    def _check_times(self) -> None:
+        check_range("time_s", self.time_s, -LONGEST_S, LONGEST_S, "s")
+        if abs(self.time_s[0]) > 1e-9:
+            raise ValueError(f"time_s: expected to start at 0, got {self.time_s[0]}; take the first time off all")
+        close = np.diff(self.time_s) < SHORTEST_STEP_S
+        if close.any():
+            i = int(np.argmax(close))
+            wanted, (before, after) = f"increasing times, {SHORTEST_STEP_S:g} s apart at least", self.time_s[i : i + 2]
+            raise ValueError(f"time_s: expected {wanted}, got {before} then {after} at frame {i + 1}; mend or drop that frame")
+
+    def _check_signals(self) -> None:
+        check_once("signal_id", (signal.signal_id for signal in self.signals))
+        lanes = None if self.map is None or self.map.lanes is None else {lane.lane_id for lane in self.map.lanes}
+        for signal in self.signals:
+            name, states = f"signal {signal.signal_id}", len(signal.states)
+            if states != len(self):
+                raise ValueError(f"{name}: expected {len(self)} states, one a frame, got {states}; mend it")
+            if lanes is not None and signal.lane_id is not None and signal.lane_id not in lanes:
+                raise ValueError(f"{name}: expected a lane_id of the map or none, got '{signal.lane_id}'; mend or drop it")
 
     def __len__(self) -> int:
         return len(self.time_s)

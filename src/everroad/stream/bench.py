@@ -21,9 +21,11 @@ from everroad.stream.generate import next_frame
 from everroad.stream.hardware import Stopwatch, describe_hardware, rss_mb, usable_device, versions
 from everroad.stream.source import Source, make_source, painted_frames, to_images
 from everroad.stream.start import start
-from everroad.stream.state import StreamState, make_with, state_bytes
+from everroad.stream.state import StreamState, make_with, refuse_steps, shortened, state_bytes
 
 TOWN_SEED = 1_000_000  # from the evaluation towns, so no model has seen it in training
+MOST_FRAMES = 1_000_000
+LONGEST_TOWN_S = 600.0  # longer streams drive through it again
 RSS_FROM_FRAME = 100  # by then allocators and caches have settled
 
 
@@ -46,15 +48,20 @@ def bench_stream(
     frames are streamed and ``rss_growth_mb`` is the growth of the process from the hundredth of them to the last. ``progress``
     hears (frames done, frames in all). Raises ``ValueError`` for input that is refused.
     """
+    for name, count in (("frames", frames), ("warm_up", warm_up), ("memory_frames", rss_frames or 0)):
+        if count > MOST_FRAMES:
+            raise ValueError(f"bench: expected at most {MOST_FRAMES} {name}, got {shortened(count)}; ask for fewer")
     if frames < 2 or warm_up < 0:
         raise ValueError(f"bench: expected at least 2 frames and no negative warm-up, got {frames} and {warm_up}")
+    refuse_steps(steps)
     if rss_frames is not None and rss_frames <= RSS_FROM_FRAME:
         raise ValueError(f"bench: expected more than {RSS_FROM_FRAME} frames to watch the memory over, got {rss_frames}")
     torch_device = usable_device(device)
     config = world_model.config
     in_all = warm_up + 2 * frames + (rss_frames or 0)
     done = _Counter(in_all, progress)
-    source = make_source(author_town(TOWN_SEED, seconds=(frames + warm_up + 2) / config.frame_rate_hz), config)
+    seconds = min((frames + warm_up + 2) / config.frame_rate_hz, LONGEST_TOWN_S)
+    source = make_source(author_town(TOWN_SEED, seconds=seconds), config)
     sha256 = card.get("sha256") or model_hash(world_model)
     world_model = for_inference(world_model, torch_device, make_with(world_model, dtype=dtype, model_hash="").torch_dtype)
     state = _start(world_model, source, steps, dtype)

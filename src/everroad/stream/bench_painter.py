@@ -11,7 +11,9 @@ import cv2
 from everroad.conditions.rig import fit_camera, front_camera
 from everroad.render.painter import OUTPUTS, Painter
 from everroad.scenario.town import author_town
+from everroad.stream.state import shortened
 
+MOST_FRAMES = 10_000  # of each town, whose scene frames are all made beforehand
 TOWN_SEEDS = (1_000_000, 1_000_001, 1_000_002, 1_000_003)
 JOBS: tuple[tuple[str, int, int, frozenset[str]], ...] = (
     ("rgb 128x224", 128, 224, frozenset({"rgb"})),
@@ -22,6 +24,8 @@ JOBS: tuple[tuple[str, int, int, frozenset[str]], ...] = (
 def bench_painter(frames: int = 60, warm_up: int = 10) -> dict[str, Any]:
     """Frames a second over ``frames`` frames of each of four towns at 12 Hz, in plain JSON: the mean rate of each job and the
     slowest town's, and the median and the longest milliseconds of a frame. Scene frames are made before the clock starts."""
+    if frames > MOST_FRAMES:
+        raise ValueError(f"bench: expected at most {MOST_FRAMES} frames, got {shortened(frames)}; ask for fewer")
     if frames < 1 or warm_up < 0:
         raise ValueError(f"bench: expected at least 1 frame and no negative warm-up, got {frames} and {warm_up}")
     threads = cv2.getNumThreads()

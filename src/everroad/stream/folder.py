@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import re
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ _OURS = (VIDEO, PANELS, SHEET, REPORT, PARTIAL_VIDEO, PARTIAL_PANELS, PARTIAL_RE
 _FRAME_NAME = re.compile(r"\d{6,}\.png")
 # What another path mends; a full disk stays an OSError.
 _BAD_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOENT}
+_BAD_PATH |= {errno.EEXIST, errno.EINVAL}
 
 
 def holds_a_run(folder: Path) -> bool:
@@ -25,23 +28,59 @@ def holds_a_run(folder: Path) -> bool:
         return True
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(report, dict) and report.get("format") == FORMAT
 
 
-def check_folder(folder: Path, overwrite: bool) -> None:
-    """Raises ``ValueError`` unless a run may be written there. Makes and removes nothing."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: expected a folder for the run, got a file; name another")
+def check_can_be_made(folder: Path, what: str = "") -> None:
+    """Raises ``ValueError`` unless the folder can be made, or written into where it stands. What is made to try goes again.
+
+    Asking for permissions does not tell: for root they say yes where nothing can be made, as in ``/proc``.
+    """
+    named = f"{what} {folder}".strip()
+    made: list[Path] = []
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{named}: expected a folder, or a path where one can be made, got a file; name another")
+        made = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
+        standing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if standing.is_dir() and not os.access(standing, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        folder.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(prefix=".everroad-", dir=folder)).rmdir()
+    except OSError as error:
+        if error.errno not in _BAD_PATH:
+            raise
+        astray = error.errno == errno.EEXIST
+        got = "a link that leads nowhere" if astray else f"one that cannot: {error.strerror}"
+        raise ValueError(f"{named}: expected a folder that can be made and written to, got {got}; name another") from None
+    finally:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def check_folder(folder: Path, overwrite: bool, *, png: bool = False) -> None:
+    """Raises ``ValueError`` unless a run, with single frames if ``png``, may be written there. Leaves everything as it was."""
+    check_can_be_made(folder)
     if folder.is_dir() and any(folder.iterdir()):
         if not holds_a_run(folder):
             raise ValueError(f"{folder}: expected a new folder, got one that holds something else; name another")
         if not overwrite:
             raise ValueError(f"{folder}: expected a new folder, got one that holds a run; name another, or use --overwrite")
-    standing = next((parent for parent in (folder, *folder.absolute().parents) if parent.exists()), Path("/"))
-    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
-        raise ValueError(f"{folder}: expected a folder that can be written, but {standing} cannot; name another")
+        _check_in_the_way(folder, png)
+
+
+def _check_in_the_way(folder: Path, png: bool) -> None:
+    """Refuses what bears the name of a file of ours and cannot be replaced by one, before any earlier file is taken away."""
+    frames = folder / FRAMES
+    pictures = [path for path in frames.iterdir() if _FRAME_NAME.fullmatch(path.name)] if frames.is_dir() else []
+    for path in (*(folder / name for name in _OURS), *pictures):
+        if path.is_dir() and not path.is_symlink():
+            raise ValueError(f"{path}: expected a file of an earlier run, got a folder; move it, or name another folder")
+    if png and not frames.is_dir() and (frames.exists() or frames.is_symlink()):
+        raise ValueError(f"{frames}: expected a folder for the frames, got a file; move it, or name another folder")
 
 
 def make_folder(folder: Path, *, png: bool) -> None:

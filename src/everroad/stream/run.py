@@ -24,7 +24,7 @@ from everroad.stream.generate import Frame, next_frame
 from everroad.stream.hardware import Stopwatch, describe_hardware, usable_device, versions
 from everroad.stream.source import Picture, Source, make_source, painted_frames, start_image, to_images
 from everroad.stream.start import start as start_stream
-from everroad.stream.state import StreamState, make_with, state_bytes
+from everroad.stream.state import StreamState, make_with, refuse_steps, shortened, state_bytes
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 
@@ -72,7 +72,7 @@ def generate_run(
     Raises ``ValueError`` for input that is refused, before any folder is made. A full disk (``OSError``) and an interrupt
     propagate and leave the partial video.
     """
-    run_folder.check_folder(out_dir, overwrite)
+    run_folder.check_folder(out_dir, overwrite, png=png)
     arguments = {"seed": seed, "camera": camera, "vertical_anchor": vertical_anchor, "steps": steps, "dtype": dtype}
     plan = _plan(world_model, card, scenario, frames, start, image_folder, device, reference, **arguments)
     run_folder.make_folder(out_dir, png=png)
@@ -105,12 +105,18 @@ def _plan(
         raise ValueError(f"seed: expected a 64-bit integer, got {seed}")
     source = make_source(scenario, world_model.config, camera, image_folder, vertical_anchor)
     last = len(source.scenario) - 1
+    if last < 1:
+        raise ValueError(
+            f"scenario: expected at least two frames at {world_model.config.frame_rate_hz:g} Hz, one to start from and one to "
+            "generate, got one frame; use a longer scenario"
+        )
     frames = last if frames is None else frames
     if not 1 <= frames <= last:
         raise ValueError(
             f"frames: expected 1 to {last}, the scenario's frames after the first at {world_model.config.frame_rate_hz:g} Hz, "
-            f"got {frames}"
+            f"got {shortened(frames)}"
         )
+    refuse_steps(steps)
     made_with = make_with(world_model, steps=steps, dtype=dtype)
     world_model = for_inference(world_model, device, made_with.torch_dtype)
     watch = Stopwatch(device)
@@ -128,6 +134,8 @@ def _plan(
             dtype=dtype,
             model_hash=made_with.model_hash,
         )
+    if reference and wanted == "recorded":
+        _check_recorded(source, frames)
     shown = (_recorded_frames(source) if wanted == "recorded" else painted) if reference else None
     facts = {
         "scenario": {
@@ -203,6 +211,14 @@ def _timings(watch: Stopwatch) -> dict[str, Any]:
     medians = watch.median_ms(skip=2)
     per_frame_ms = sum(medians[stage] for stage in ("conditions", "denoise", "decode"))
     return {"ms": medians, "seconds": watch.total_s(), "frames_per_second": round(1e3 / per_frame_ms, 2)}
+
+
+def _check_recorded(source: Source, frames: int) -> None:
+    """Refuses a run whose recorded images are not all there, before it begins."""
+    for i in range(1, frames + 1):
+        path = source.recorded_path(i)
+        if path is not None and not path.is_file():
+            raise ValueError(f"{path}: expected frame {i}'s recorded image, got no file; add it, or leave the reference out")
 
 
 def _recorded_frames(source: Source) -> Callable[[int], Picture]:

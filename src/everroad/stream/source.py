@@ -113,5 +113,6 @@ def _camera(scenario: Scenario, name: str | None) -> Camera:
         return front_camera(scenario.cameras)
     of_name = {camera.name: camera for camera in scenario.cameras}
     if name not in of_name:
-        raise ValueError(f"camera: expected one of {', '.join(of_name) or 'none (the scenario has no cameras)'}, got '{name}'")
+        known = ", ".join(of_name) or "none (the scenario has no cameras)"
+        raise ValueError(f"camera: expected one of {known}, got '{name}'; name one of them")
     return of_name[name]

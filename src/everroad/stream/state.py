@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from everroad.conditions.types import cat_tensors, map_tensors
-from everroad.diffusion.sampler import Solver, schedule_of
+from everroad.diffusion.sampler import MOST_STEPS, Solver, schedule_of
 from everroad.model import checkpoint
 from everroad.model.memory import Form, Memory
 from everroad.model.world_model import WorldModel
@@ -65,12 +65,23 @@ def make_with(
 
     ``model_hash`` saves hashing the weights again where the caller knows the hash, or does not mean to store the state.
     """
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps: expected at least 1 denoise step, got {steps}")
+    refuse_steps(steps)
     sigmas = tuple(float(sigma) for sigma in schedule_of(world_model.config.sampler, steps))
     dtype_name = str(dtype).removeprefix("torch.")
     hashed = checkpoint.model_hash(world_model) if model_hash is None else model_hash
     return MadeWith(sigmas, dtype_name, hashed, form, world_model.config.sampler.solver)
+
+
+def refuse_steps(steps: int | None) -> None:
+    """Raises ``ValueError`` for a number of denoise steps a frame that no stream is made with."""
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
+        raise ValueError(f"steps: expected at least 1 denoise step and at most {MOST_STEPS}, got {shortened(steps)}")
+
+
+def shortened(number: int) -> str:
+    """A number for a message, however many digits it has."""
+    text = str(number)
+    return text if len(text) <= 20 else f"{text[:10]}… ({len(text)} digits)"
 
 
 @dataclass(frozen=True)

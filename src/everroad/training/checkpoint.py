@@ -21,6 +21,8 @@ from torch import Tensor
 
 FORMAT_VERSION = 1
 KEEP = 2
+GROUPS = ("weights", "ema", "optimiser")  # what every checkpoint has
+MEND = "delete this folder to go on from the checkpoint before it"
 
 
 @dataclass(frozen=True)
@@ -70,29 +72,53 @@ def checkpoint_folders(run_dir: Path) -> list[Path]:
 
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Reads one checkpoint folder. Raises ``ValueError`` where anything of it is missing, damaged or of another version."""
-    mend = "delete this folder to go on from the checkpoint before it"
-    try:
-        state = json.loads((folder / "state.json").read_text())
-        version, files = state["format_version"], state["files"]
-        train_step, about = int(state["train_step"]), state["about"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder}: expected a readable state.json, got {error}; {mend}") from error
-    if version != FORMAT_VERSION:
-        raise ValueError(f"{folder}: expected format_version {FORMAT_VERSION}, got {version}; use the version that wrote it")
+    state = _read_state(folder)
     groups = {}
-    for name, expected in files.items():
+    for name, expected in state["files"].items():
         path = folder / name
         size = path.stat().st_size if path.is_file() else None
         if size != expected["bytes"]:
             got = "no file" if size is None else f"{size} bytes"
-            raise ValueError(f"{path}: expected {expected['bytes']} bytes, got {got}; {mend}")
+            raise ValueError(f"{path}: expected {expected['bytes']} bytes, got {got}; {MEND}")
         if _sha256(path) != expected["sha256"]:
-            raise ValueError(f"{path}: expected SHA-256 {expected['sha256']}, got another: the file is damaged; {mend}")
+            raise ValueError(f"{path}: expected SHA-256 {expected['sha256']}, got another: the file is damaged; {MEND}")
         try:
             groups[path.stem] = load_file(path)
         except SafetensorError as error:
-            raise ValueError(f"{path}: expected a safetensors file, got {error}; {mend}") from error
-    return Checkpoint(train_step, groups, about)
+            raise ValueError(f"{path}: expected a safetensors file, got {error}; {MEND}") from error
+    return Checkpoint(state["train_step"], groups, state["about"])
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    """A checkpoint's ``state.json``, of this version and with all its entries."""
+    path = folder / "state.json"
+    try:
+        state = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: expected a readable state.json, got {error}; {MEND}") from None
+    if not isinstance(state, dict) or "format_version" not in state:
+        raise ValueError(f"{path}: expected a readable state.json, got one without format_version; {MEND}")
+    version, train_step = state["format_version"], state.get("train_step")
+    if version != FORMAT_VERSION:
+        raise ValueError(f"{path}: expected format_version {FORMAT_VERSION}, got {version}; use the version that wrote it")
+    whole = {
+        "train_step": type(train_step) is int and f"{train_step:09d}" == folder.name,
+        "files": _lists_files(state.get("files")),
+        "about": isinstance(state.get("about"), dict),
+    }
+    for entry, good in whole.items():
+        if not good:
+            raise ValueError(f"{path}: expected a readable state.json, got one whose {entry} is missing or damaged; {MEND}")
+    return state
+
+
+def _lists_files(files: Any) -> bool:
+    return (
+        isinstance(files, dict)
+        and all(f"{group}.safetensors" in files for group in GROUPS)
+        and all(Path(name).name == name for name in files)
+        and all(isinstance(entry, dict) and {"bytes", "sha256"} <= entry.keys() for entry in files.values())
+    )
 
 
 def load_newest(run_dir: Path) -> Checkpoint | None:

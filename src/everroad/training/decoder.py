@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from everroad.data.addressing import addressed_generator
-from everroad.data.sampler import frame_draws, frame_steps_per_block
+from everroad.data.sampler import frame_draws
 from everroad.model.world_model import WorldModel
 from everroad.training.critic import PatchCritic, critic_loss, realism_loss
 from everroad.training.denoiser import DenoiserRecipe, refuse_stage_1_settings
@@ -33,6 +33,11 @@ class DecoderLossConfig:
     adversarial: float = 0.0
     latent_noise: float = 0.05
     wear: int = 0
+
+    def __post_init__(self) -> None:
+        for name, most in (("gradient", 1000), ("spectrum", 1000), ("adversarial", 1000), ("latent_noise", 100), ("wear", 100)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name}: expected 0 to {most}, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class DecoderRecipe(DenoiserRecipe):
         return [*model.autoencoder.detail.parameters(), *critic]  # type: ignore[list-item]
 
     def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
-        per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
+        per_block = self.steps_per_block()
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step = first_train_step
             for block in blocks:

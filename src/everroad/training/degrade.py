@@ -38,7 +38,7 @@ class DegradeConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
         if not 0 < self.noise_low <= self.noise_high:
-            raise ValueError(f"noise: expected 0 < noise_low <= noise_high, got {self.noise_low} and {self.noise_high}")
+            raise ValueError(f"noise_low: expected 0 < noise_low <= noise_high, got {self.noise_low} and {self.noise_high}")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from everroad.diffusion.sampler import schedule_of
 from everroad.model.checkpoint import load_weights, packaged_path, read_safetensors
 from everroad.model.presets import get_preset
 from everroad.model.world_model import Context, WorldModel
+from everroad.stream.folder import check_can_be_made
 from everroad.training.checkpoint import load_run_weights
 from everroad.training.degrade import Degradation, DegradeConfig, degrade_previous, draw_degradation, drop_conditions
 from everroad.training.layout_critic import (
@@ -57,6 +58,14 @@ class BlockPlan:
     town_seconds: float = 20.0
     workers: int = 1
     cache_dir: str = ""
+
+    def __post_init__(self) -> None:
+        whole = {"towns": (1, 1000), "segments": (1, 1000), "frames": (2, 1000), "uses": (1, 1000), "workers": (0, 256)}
+        for name, (least, most) in whole.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name}: expected {least} to {most}, got {getattr(self, name)}")
+        if not 0 < self.town_seconds <= 3600:
+            raise ValueError(f"town_seconds: expected more than 0 and at most 3600, got {self.town_seconds}")
 
     @property
     def shape(self) -> BlockShape:
@@ -107,6 +116,22 @@ class DenoiserRecipe(Recipe):
     own: OwnFramesConfig = field(default_factory=OwnFramesConfig)
     realism: RealismConfig = field(default_factory=RealismConfig)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        get_preset(self.preset)
+        for name, least, most in (("batch", 1, 10_000), ("object_weight", 0, 1000), ("component_power", 0, 10)):
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name}: expected {least} to {most}, got {getattr(self, name)}")
+        try:
+            self.block_config()
+        except ValueError as error:
+            raise ValueError(f"plan.{error}") from None
+        self.steps_per_block()
+
+    def check(self) -> None:
+        if self.plan.workers:
+            check_can_be_made(self._cache(), "plan.cache_dir")
+
     def build(self) -> nn.Module:
         model, critic = WorldModel(get_preset(self.preset)), {}
         if self.init:
@@ -141,8 +166,12 @@ class DenoiserRecipe(Recipe):
             town_seconds=self.plan.town_seconds,
         )
 
+    def steps_per_block(self) -> int:
+        """Train steps that one block serves. Raises ``ValueError`` where it serves none."""
+        return frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
+
     def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
-        per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
+        per_block = self.steps_per_block()
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step, made = first_train_step, dict(carried or {}) if first_train_step % per_block else {}
             for block in blocks:
@@ -174,8 +203,10 @@ class DenoiserRecipe(Recipe):
 
     def prefetcher(self, first_block: int) -> BlockPrefetcher:
         """The blocks from ``first_block`` on."""
-        cache = Path(self.plan.cache_dir or Path.home() / ".cache" / "everroad" / f"{self.name}-{self.seed}")
-        return BlockPrefetcher(self.block_config(), first_block, self.plan.workers, cache)
+        return BlockPrefetcher(self.block_config(), first_block, self.plan.workers, self._cache())
+
+    def _cache(self) -> Path:
+        return Path(self.plan.cache_dir or Path.home() / ".cache" / "everroad" / f"{self.name}-{self.seed}")
 
     def free_fields(self) -> tuple[str, ...]:
         return (*super().free_fields(), "plan.workers", "plan.cache_dir")

@@ -24,11 +24,12 @@ from everroad.conditions.types import map_tensors
 from everroad.data.addressing import digest, plain
 from everroad.data.cache import tensors_by_name
 from everroad.stream.hardware import describe_hardware
-from everroad.training.checkpoint import Checkpoint, load_newest, save_checkpoint
+from everroad.training.checkpoint import MEND, Checkpoint, load_newest, save_checkpoint
 from everroad.training.interrupt import StopSignals
 from everroad.training.log import RunLog
 from everroad.training.overrides import leaves
 from everroad.training.recipe import Recipe
+from everroad.training.run_folder import PARTIAL_RECIPE, RECIPE, check_run_folder
 from everroad.training.state import (
     TrainState,
     addressed_torch_generator,
@@ -75,22 +76,27 @@ def train(
         max_seconds: stop (saved) when this much time has passed.
 
     Raises:
-        ValueError: another dtype, a run folder of another recipe, a damaged checkpoint.
+        ValueError: another dtype, time below 0, a folder that cannot be made or holds no run of this recipe, a damaged
+            checkpoint. Nothing is made then.
         TrainingDivergedError: a loss or gradient that is not finite; the batch is saved in the run folder.
         KeyboardInterrupt: after SIGINT or SIGTERM, once the train step at hand (or the walk, see ``Recipe.may_pause``) is
             finished and saved. A second signal stops at once and leaves the last checkpoint.
     """
     if dtype not in (torch.float32, torch.bfloat16):
         raise ValueError(f"dtype: expected torch.float32 or torch.bfloat16, got {dtype}")
+    if max_seconds is not None and not max_seconds >= 0:
+        raise ValueError(f"minutes: expected 0 or more, or none for no end, got {max_seconds / 60:g}")
     until = time.monotonic() + max_seconds if max_seconds is not None else float("inf")
     with _threads(threads), StopSignals() as stop:
-        state = create_state(recipe, torch.device(device))  # what is refused is refused before a folder is made
-        run_dir.mkdir(parents=True, exist_ok=True)
+        check_run_folder(run_dir)
+        recipe.check()
+        state = create_state(recipe, torch.device(device))
         newest, carried = load_newest(run_dir), {}
         if newest:
             _check_same_recipe(recipe, newest, run_dir)
             restore_tensors(state, newest.groups, newest.train_step)
             carried = newest.groups.get("carried", {})
+        run_dir.mkdir(parents=True, exist_ok=True)  # what is refused was refused before
         _write_recipe(recipe, run_dir, torch.device(device), dtype)
         title, steps, loop = recipe.name, recipe.train_steps, recipe.loop
         with RunLog(run_dir, title, state.train_step, steps, loop.log_steps, quiet) as log:
@@ -202,7 +208,10 @@ def _fixed(recipe: Recipe) -> dict[str, Any]:
 
 
 def _check_same_recipe(recipe: Recipe, newest: Checkpoint, run_dir: Path) -> None:
-    ours, theirs = _fixed(recipe), newest.about["recipe"]
+    ours, theirs = _fixed(recipe), newest.about.get("recipe")
+    if not isinstance(theirs, dict) or "digest" not in newest.about:
+        state = run_dir / "checkpoints" / f"{newest.train_step:09d}" / "state.json"
+        raise ValueError(f"{state}: expected the run's recipe and its digest in about, got none; {MEND}")
     if digest(ours) == newest.about["digest"]:
         return
     names = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
@@ -211,10 +220,13 @@ def _check_same_recipe(recipe: Recipe, newest: Checkpoint, run_dir: Path) -> Non
 
 
 def _write_recipe(recipe: Recipe, run_dir: Path, device: torch.device, dtype: torch.dtype) -> None:
-    beside = run_dir / "recipe.json.partial"
+    beside = run_dir / PARTIAL_RECIPE
     ran = {"dtype": str(dtype).removeprefix("torch."), "hardware": describe_hardware(device)}
-    beside.write_text(json.dumps({"everroad": __version__, **ran, "recipe": plain(recipe)}, indent=1))
-    beside.replace(run_dir / "recipe.json")
+    try:
+        beside.write_text(json.dumps({"everroad": __version__, **ran, "recipe": plain(recipe)}, indent=1))
+        beside.replace(run_dir / RECIPE)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -73,11 +73,15 @@ def _unknown(config: Any, key: str) -> str:
     return f"override '{key}': expected a field of {type(config).__name__}, got an unknown one; {hint}"
 
 
-def _rebuild(config: Any, changes: dict[str, Any]) -> Any:
+def _rebuild(config: Any, changes: dict[str, Any], prefix: str = "") -> Any:
     groups = {name for name in changes if is_dataclass(getattr(config, name))}
-    return replace(
-        config, **{name: _rebuild(getattr(config, name), to) if name in groups else to for name, to in changes.items()}
-    )
+    whole = {
+        name: _rebuild(getattr(config, name), to, f"{prefix}{name}.") if name in groups else to for name, to in changes.items()
+    }
+    try:
+        return replace(config, **whole)
+    except ValueError as error:  # a group names its own field; the user typed the whole path
+        raise ValueError(f"{prefix}{error}") from None
 
 
 def _parse(kind: Any, text: str, key: str) -> Any:

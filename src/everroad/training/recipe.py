@@ -9,12 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import cos, pi
+from math import cos, inf, isnan, pi
 from typing import Any, Literal
 
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
+
+from everroad.training.overrides import leaves
+
+MAY_BE_INFINITE = ("optimiser.gradient_clip", "loop.checkpoint_minutes")  # for none and for never
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,14 @@ class OptimiserConfig:
     ema_decay: float = 0.999
 
     def __post_init__(self) -> None:
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        if not 0 < self.learning_rate < inf:
+            raise ValueError(f"learning_rate: expected a positive finite number, got {self.learning_rate}")
         if self.warmup_steps < 0:
             raise ValueError(f"warmup_steps: expected 0 or more, got {self.warmup_steps}")
         if not self.gradient_clip > 0:
             raise ValueError(f"gradient_clip: expected a positive number, got {self.gradient_clip}; use inf for none")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
+        if not 0 <= self.weight_decay < inf:
+            raise ValueError(f"weight_decay: expected a finite number, 0 or more, got {self.weight_decay}")
         shares = {
             "final_fraction": self.final_fraction,
             "ema_decay": self.ema_decay,
@@ -91,6 +95,15 @@ class Recipe(ABC):
     def __post_init__(self) -> None:
         if self.train_steps < 1:
             raise ValueError(f"train_steps: expected at least 1, got {self.train_steps}")
+        for name, value in leaves(self).items():
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise ValueError(f"{name}: expected a 64-bit integer, got one of {len(str(abs(value)))} digits")
+            if isinstance(value, float) and (isnan(value) or (abs(value) == inf and name not in MAY_BE_INFINITE)):
+                raise ValueError(f"{name}: expected a finite number, got {value}")
+
+    def check(self) -> None:
+        """Raises ``ValueError`` where the machine cannot do what the settings ask. Called before anything is made."""
+        return
 
     @abstractmethod
     def build(self) -> nn.Module:

@@ -67,8 +67,11 @@ class WalkRecipe(DenoiserRecipe):
     def may_pause(self, train_step: int) -> bool:
         return train_step % (self.plan.frames - 1) == 0
 
+    def steps_per_block(self) -> int:
+        return clip_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
+
     def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
-        per_block = clip_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
+        per_block = self.steps_per_block()
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step, walk = first_train_step, Walk()
             for block in blocks:
@@ -135,6 +138,11 @@ class RolloutRecipe(WalkRecipe):
     """
 
     double_steps: int = 1500
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.double_steps < 1:
+            raise ValueError(f"double_steps: expected at least 1, got {self.double_steps}")
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
         return [p for name, p in module.named_parameters() if not name.startswith(("autoencoder.", "sketch."))]
