@@ -33,6 +33,7 @@ def test_bf16_layout_keeps_weights_that_are_bf16_already():
     assert model_hash(laid_out) == model_hash(model)
     assert not laid_out.training
     assert next(laid_out.unet.parameters()).dtype == torch.bfloat16
+    assert next(laid_out.sketch.detail.parameters()).dtype == torch.bfloat16
     assert laid_out.autoencoder.code.mean.dtype == torch.float32
     assert next(model.unet.parameters()).dtype == torch.float32
 
@@ -50,3 +51,13 @@ def test_bf16_layout_denoises_like_autocast_does():
             outs.append(one.denoise(noisy, torch.ones(2), aligned, context, row)[0])
     assert outs[1].dtype == torch.float32
     torch.testing.assert_close(outs[0], outs[1], rtol=0.05, atol=0.05)
+
+
+def test_bf16_layout_sketches_as_before():
+    model, conditions = make_model(), make_conditions()
+    sketches = [
+        one.sketch(conditions, one.autoencoder.code)
+        for one in (model, for_inference(model, torch.device("cpu"), torch.bfloat16))
+    ]
+    assert sketches[1].dtype == torch.float32
+    torch.testing.assert_close(sketches[0], sketches[1], rtol=0.05, atol=0.05)

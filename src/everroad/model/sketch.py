@@ -9,6 +9,8 @@ lies. Axis letters: ``d`` features, ``l`` lights.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -49,8 +51,11 @@ class Sketch(nn.Module):
         closed = self.closed_form(conditions)
         if self.detail is None:
             return closed
-        picture = code.decode(closed)
-        return code.encode(picture + self.detail(conditions, light_of(conditions), picture))
+        picture, weights = code.decode(closed), self.detail.output.weight
+        stored_short = weights.dtype == torch.bfloat16  # for inference; a training around this casts as it likes
+        with torch.autocast(weights.device.type, torch.bfloat16) if stored_short else nullcontext():
+            detail = self.detail(conditions, light_of(conditions), picture)
+        return code.encode(picture + detail)
 
     def closed_form(self, conditions: Conditions) -> Float[Tensor, "bv z y x"]:
         """The linear part alone."""
