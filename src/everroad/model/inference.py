@@ -12,8 +12,8 @@ from everroad.model.world_model import WorldModel
 def for_inference(world_model: WorldModel, device: torch.device, dtype: torch.dtype) -> WorldModel:
     """A copy on ``device`` in evaluation mode.
 
-    With bf16 the weights of the U-Net and of the sketch's network are stored in bf16, so that autocast has nothing to cast (31 →
-    19 ms a call of the U-Net on two cores); what ships is bf16 already and loses nothing. The memory format is that of
+    With bf16 the weights of the U-Net and of the sketch's network are stored in bf16, so that autocast has nothing to cast (31
+    → 19 ms a call of the U-Net on two cores); what ships is bf16 already and loses nothing. The memory format is that of
     docs/decisions/0003.
     """
     model = copy.deepcopy(world_model).to(device).eval()
