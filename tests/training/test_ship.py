@@ -71,6 +71,25 @@ def test_the_sketch_of_other_runs(tmp_path):
     assert again["sketch"] == card["sketch"]
 
 
+def test_a_new_sketch_alone(tmp_path):
+    model, other = get_recipe("town-stage1").build(), get_recipe("town-sketch").build()
+    with torch.no_grad():
+        other.sketch.detail.output.weight.normal_()
+    make_run(tmp_path / "one", "town-stage1", model, [], 10)
+    make_run(tmp_path / "two", "town-sketch", other, [], 20)
+    ship([tmp_path / "one"], None, tmp_path / "m.safetensors", None)
+    loaded, earlier = load_world_model(tmp_path / "m.safetensors")
+    card = ship([], None, tmp_path / "n.safetensors", None, earlier, [tmp_path / "m.safetensors"], [tmp_path / "two"])
+    after, _ = load_world_model(tmp_path / "n.safetensors")
+    assert torch.equal(after.sketch.detail.output.weight, other.sketch.detail.output.weight.bfloat16().float())
+    assert torch.equal(after.input.weight, loaded.input.weight)
+    assert card["stages"] == earlier["stages"]
+    assert (card["samples"], card["mean_of_checkpoints"]) == (320, 1)
+    with pytest.raises(ValueError, match="expected a run"):
+        ship([], None, tmp_path / "o.safetensors", None, None, [tmp_path / "m.safetensors"])
+    assert not (tmp_path / "o.safetensors").exists()
+
+
 def test_a_run_begins_with_another_runs_average(tmp_path):
     model = get_recipe("town-nano-stage1").build()
     with torch.no_grad():

@@ -51,9 +51,9 @@ def _sketch(preset: str) -> dict[str, Recipe]:
     """The network on top of the sketch, for presets that have one."""
     return {
         f"{preset}-sketch": SketchRecipe(
-            name=f"{preset}-sketch", preset=preset, batch=16, train_steps=4000, plan=_PICTURES, object_weight=2.0,
-            loop=LoopConfig(checkpoint_steps=2000, checkpoint_minutes=5.0), realism=RealismConfig(weight=2.0, ramp_steps=200),
-            optimiser=OptimiserConfig("muon", 1e-3, warmup_steps=50, ema_decay=0.99),
+            name=f"{preset}-sketch", preset=preset, batch=8, train_steps=8000, plan=_PICTURES, object_weight=2.0,
+            loop=LoopConfig(checkpoint_steps=2000, checkpoint_minutes=5.0), realism=RealismConfig(weight=0.6, ramp_steps=400),
+            optimiser=OptimiserConfig("muon", 8e-4, warmup_steps=50, ema_decay=0.995),
         ),
     }  # fmt: skip
 

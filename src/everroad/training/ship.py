@@ -110,24 +110,29 @@ def ship(
     sketch_dirs: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card, whose stages follow
-    those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships.
-    ``sketch_dirs`` are the sketch's runs in order."""
-    recipe = json.loads((run_dirs[-1] / "recipe.json").read_text())["recipe"]
-    model = WorldModel(get_preset(recipe["preset"]))
-    each = [load_run_weights(run_dirs[-1], "ema"), *(read_safetensors(path)[0] for path in others)]
+    those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships;
+    without a run, they alone. ``sketch_dirs`` are the sketch's runs in order.
+
+    Raises ``ValueError`` where there is neither a run nor earlier weights with their card.
+    """
+    if not run_dirs and not (others and earlier):
+        raise ValueError("ship: expected a run, or --mean-with FILE and --after CARD, got neither; name one")
+    preset = _preset(run_dirs[-1]) if run_dirs else (earlier or {})["preset"]
+    model = WorldModel(get_preset(preset))
+    each = [load_run_weights(run, "ema") for run in run_dirs[-1:]] + [read_safetensors(path)[0] for path in others]
     tensors = mean_weights([{name: t for name, t in weights.items() if not name.startswith(CRITIC)} for weights in each])
     if decoder_dir is not None:
         tensors |= {name: t for name, t in load_run_weights(decoder_dir, "ema").items() if name.startswith(DETAIL)}
     if sketch_dirs:
         tensors |= {name: t for name, t in load_run_weights(sketch_dirs[-1], "ema").items() if name.startswith(SKETCH_DETAIL)}
-    load_weights(model, tensors, str(run_dirs[-1]))
+    load_weights(model, tensors, "weights to ship")
     stages = [*(earlier["stages"] if earlier else []), *(run_facts(run) for run in run_dirs)]
     card = {
         "data": "towns authored from seeds 0 to 999,999 and painted by everroad.render; no recorded picture",
         "stages": stages,
         "decoder": run_facts(decoder_dir) if decoder_dir else (earlier or {}).get("decoder"),
         "sketch": [run_facts(run) for run in sketch_dirs] or (earlier or {}).get("sketch", []),
-        "mean_of_checkpoints": 1 + len(others),
+        "mean_of_checkpoints": len(each) if run_dirs or len(each) > 1 else (earlier or {}).get("mean_of_checkpoints", 1),
         "samples": sum(stage["samples"] for stage in stages),
         "hardware": describe_hardware(torch.device("cpu")),
         "git_commit": git_commit(),
@@ -137,10 +142,14 @@ def ship(
     return card
 
 
+def _preset(run_dir: Path) -> str:
+    return json.loads((run_dir / "recipe.json").read_text())["recipe"]["preset"]
+
+
 def main() -> None:
     """Parses and ships."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("runs", type=Path, nargs="+", help="run folders of the stages, in order; the last one's weights ship")
+    parser.add_argument("runs", type=Path, nargs="*", help="run folders of the stages, in order; the last one's weights ship")
     parser.add_argument("--decoder", type=Path, help="run folder of the decoder")
     parser.add_argument("--sketch", type=Path, nargs="+", help="run folders of the sketch's network, in order")
     parser.add_argument("--out", type=Path, required=True, help="model file to write")
