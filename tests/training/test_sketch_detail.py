@@ -75,6 +75,10 @@ def test_edges_by_hand():
 def test_refused_settings(monkeypatch):
     with pytest.raises(ValueError, match=r"own\.share: expected 0"):
         SketchRecipe(**RECIPE, own=OwnFramesConfig(share=0.5))
+    with pytest.raises(ValueError, match="edges: expected 0 to 1000, got -1"):
+        SketchRecipe(**RECIPE, edges=-1.0)
+    with pytest.raises(ValueError, match="width: expected a multiple of 8 up to 1024"):
+        RealismConfig(width=8 * 10**8)
     monkeypatch.setitem(PRESETS, "tiny", replace(TINY, sketch=SketchConfig(widths=())))
     monkeypatch.setattr(DenoiserRecipe, "build", lambda self: make_model(PRESETS["tiny"]))
     with pytest.raises(ValueError, match="a network"):

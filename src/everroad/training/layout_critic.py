@@ -41,8 +41,8 @@ class RealismConfig:
         for name in ("weight", "matching", "sigma_low", "ramp_steps", "samples", "rate_share"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
-        if self.width < 8 or self.width % 8:
-            raise ValueError(f"width: expected a multiple of 8, got {self.width}")
+        if not 8 <= self.width <= 1024 or self.width % 8:
+            raise ValueError(f"width: expected a multiple of 8 up to 1024, got {self.width}")
 
     def weight_at(self, train_step: int) -> float:
         """The weight of one train step."""

@@ -16,12 +16,20 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from everroad.conditions.types import Conditions
-from everroad.data.sampler import frame_draws, frame_steps_per_block
+from everroad.data.sampler import frame_draws
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 from everroad.training.degrade import Degradation, draw_degradation, drop_conditions
 from everroad.training.denoiser import LEARNING_SHARE, DenoiserRecipe, encode_bytes
-from everroad.training.layout_critic import LayoutCritic, in_proportion, layout_pictures, learning_loss, pulling_loss
+from everroad.training.layout_critic import (
+    CRITIC,
+    LayoutCritic,
+    in_proportion,
+    layout_pictures,
+    learning_loss,
+    pulling_loss,
+)
+from everroad.training.sketch import SKETCH
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class SketchRecipe(DenoiserRecipe):
         super().__post_init__()
         if self.own.share:
             raise ValueError(f"own.share: expected 0 in {self.name}, since it reads no previous frame; leave it out")
+        if not 0 <= self.edges <= 1000:
+            raise ValueError(f"edges: expected 0 to 1000, got {self.edges}")
 
     def build(self) -> nn.Module:
         model: WorldModel = super().build()  # type: ignore[assignment]
@@ -51,10 +61,10 @@ class SketchRecipe(DenoiserRecipe):
         return model
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
-        return [p for name, p in module.named_parameters() if name.startswith(("sketch.", "critic."))]
+        return [p for name, p in module.named_parameters() if name.startswith((SKETCH, CRITIC))]
 
     def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
-        per_block = frame_steps_per_block(self.batch, self.plan.shape, self.plan.uses)
+        per_block = self.steps_per_block()
         channels = get_preset(self.preset).latent_channels
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step = first_train_step
