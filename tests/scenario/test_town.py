@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import shapely
@@ -177,9 +175,10 @@ def test_bad_requests_are_refused(arguments, message):
 
 
 @pytest.mark.slow
-def test_a_ten_minute_town_takes_seconds():
-    begin = time.process_time()
+def test_a_ten_minute_town_is_driven_to_its_end():
     scenario = author_town(EVALUATION_SEED_START, 600.0)
-    assert time.process_time() - begin < 60.0  # about 5 without the type checks of the tests
-    travelled = np.linalg.norm(np.diff(scenario.world_from_ego.translation_m, axis=0), axis=1).sum()
-    assert travelled > 1500.0
+    assert len(scenario) == 7200
+    travelled_m = np.linalg.norm(np.diff(scenario.world_from_ego.translation_m, axis=0), axis=1)
+    assert travelled_m.sum() > 1500.0
+    assert travelled_m[-1200:].sum() > 0.0  # it has not come to rest somewhere for good
+    assert_begins_with(scenario, author_town(EVALUATION_SEED_START, 5.0))

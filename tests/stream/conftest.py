@@ -52,7 +52,13 @@ class FakeWorldModel(WorldModel):
     def legal(self, latents: Tensor) -> Tensor:
         return latents
 
-    def prepare(self, conditions: Conditions, anchor: Tensor | None, anchor_present: Tensor | None = None) -> Context:
+    def prepare(
+        self,
+        conditions: Conditions,
+        anchor: Tensor | None,
+        anchor_present: Tensor | None = None,
+        sketch: Tensor | None = None,
+    ) -> Context:
         b, views = conditions.map_image.shape[:2]
         layout = self.told(nn.functional.pixel_unshuffle(conditions.map_image.flatten(0, 1).float() / 255, self.patch))
         if anchor is not None:

@@ -11,9 +11,11 @@ from tests.model.conftest import make_conditions, make_model
 
 from everroad.data.addressing import addressed_seed
 from everroad.data.blocks import Block
+from everroad.model.world_model import WorldModel
 from everroad.stream.generate import next_frame
 from everroad.stream.start import start
 from everroad.training.own_frames import OwnFramesConfig, RollOuts, draw_own
+from everroad.training.sketches import Sketches
 
 CLIPS, FRAMES = 5, 6
 BLIND = OwnFramesConfig(from_nothing=0.4)
@@ -25,6 +27,12 @@ def block() -> Block:
     return Block(0, images, make_conditions(batch=CLIPS * FRAMES, seed=2))
 
 
+def sketches(model: WorldModel, block: Block) -> Sketches:
+    made = Sketches(block)
+    made.make(model)
+    return made
+
+
 def rows(*places: int) -> torch.Tensor:
     return torch.tensor(places)
 
@@ -32,7 +40,7 @@ def rows(*places: int) -> torch.Tensor:
 def test_own_frames_are_a_streams_that_is_shown_the_truth_every_so_often(block: Block) -> None:
     model = make_model()
     roll_outs = RollOuts(block, 7, OwnFramesConfig(depth=2))
-    roll_outs.make(model)
+    roll_outs.make(model, sketches(model, block))
     truth = model.encode(block.images[:, :1].float() / 255)
     torch.testing.assert_close(roll_outs.at(rows(3), rows(0)), truth[3:4].half().float())
 
@@ -51,7 +59,7 @@ def test_own_frames_are_a_streams_that_is_shown_the_truth_every_so_often(block: 
 def test_a_share_of_the_clips_starts_from_nothing(block: Block) -> None:
     model = make_model()
     roll_outs = RollOuts(block, 7, BLIND)
-    roll_outs.make(model)
+    roll_outs.make(model, sketches(model, block))
     first = roll_outs.at(torch.arange(CLIPS), torch.zeros(CLIPS, dtype=torch.int64))
     truth = model.encode(block.images[:, :1].float() / 255).half().float()
     same = [bool(torch.allclose(a, b)) for a, b in zip(first, truth, strict=True)]
@@ -61,27 +69,46 @@ def test_a_share_of_the_clips_starts_from_nothing(block: Block) -> None:
 def test_roll_outs_are_made_once_and_repeat(block: Block) -> None:
     model = make_model().train()
     roll_outs = RollOuts(block, 7, BLIND)
-    roll_outs.make(model)
+    roll_outs.make(model, sketches(model, block))
     before = roll_outs.at(rows(0, 4), rows(2, 1))
     assert model.training
     again = RollOuts(block, 7, BLIND)
-    again.make(model)
+    again.make(model, sketches(model, block))
     assert torch.equal(before, again.at(rows(0, 4), rows(2, 1)))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1)
-    roll_outs.make(model)
+    roll_outs.make(model, sketches(model, block))
     assert torch.equal(before, roll_outs.at(rows(0, 4), rows(2, 1)))
 
 
-def test_draws_keep_the_share() -> None:
-    clip = frame = np.ones(4000, dtype=np.int64)
-    config = OwnFramesConfig(share=0.3)
-    chosen = draw_own(config, 0, 5, clip, frame).chosen
-    assert abs(float(chosen.float().mean()) - 0.3) < 0.04
-    assert not draw_own(replace(config, share=0.0), 0, 5, clip, frame).chosen.any()
+def test_only_a_share_of_the_clips_is_rolled_out(block: Block) -> None:
+    config = OwnFramesConfig(share=0.4, clips=0.6, from_nothing=0.4)
+    some, every = RollOuts(block, 7, config), RollOuts(block, 7, replace(config, clips=1.0, from_nothing=0.24))
+    rolled = some.rolled(np.arange(5))
+    assert rolled.sum() == 3
+    assert every.rolled(np.arange(5)).all()
+    model = make_model()
+    for roll_outs in (some, every):
+        roll_outs.make(model, sketches(model, block))
+    for clip in range(5):
+        made, alone = (roll_outs.at(rows(clip), rows(2)) for roll_outs in (some, every))
+        assert bool(made.any()) == rolled[clip]
+        if rolled[clip]:  # who else is in the batch changes the last digits at most
+            torch.testing.assert_close(made, alone, atol=2e-3, rtol=0)
+
+
+def test_draws_keep_the_share_and_to_the_clips_that_are_rolled_out() -> None:
+    rolled = np.arange(4000) % 2 == 0
+    for config, among in ((OwnFramesConfig(share=0.3), rolled | True), (OwnFramesConfig(share=0.3, clips=0.5), rolled)):
+        chosen = draw_own(config, 0, 5, among)
+        assert abs(float(chosen.float().mean()) - 0.3) < 0.04
+        assert not chosen.numpy()[~among].any()
+        assert not draw_own(replace(config, share=0.0), 0, 5, among).any()
     with pytest.raises(ValueError, match=r"share: expected 0 to 1, got 2\.0"):
         OwnFramesConfig(share=2.0)
+    with pytest.raises(ValueError, match=r"clips: expected share 0\.4 or more, got 0\.3"):
+        OwnFramesConfig(share=0.4, clips=0.3)
 
 
 def test_agreement_falls_as_a_gaussian_of_the_difference_within_each_cell() -> None:

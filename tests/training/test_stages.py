@@ -16,9 +16,10 @@ from everroad.data.sampler import clip_steps_per_block, frame_steps_per_block
 from everroad.diffusion.loss import denoising_loss
 from everroad.model.memory import Memory
 from everroad.model.presets import PRESETS
+from everroad.training.block_plan import BlockPlan
 from everroad.training.decoder import DecoderLossConfig, DecoderRecipe
-from everroad.training.degrade import degrade_previous
-from everroad.training.denoiser import BlockPlan, DenoiserRecipe
+from everroad.training.degrade import DegradeConfig, degrade_previous
+from everroad.training.denoiser import DenoiserRecipe
 from everroad.training.engine import train
 from everroad.training.layout_critic import LayoutCritic, RealismConfig
 from everroad.training.overrides import apply_overrides
@@ -226,12 +227,12 @@ def test_walks_divide_the_recipes_train_steps():
 def test_own_frames_take_the_place_of_the_truth_where_drawn():
     recipe, model = recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=0.5)), make_model().train()
     batch = batches_of(recipe, 0, 1)[0]
-    batch = replace(batch, own=replace(batch.own, chosen=torch.tensor([True, False, True, False])))
+    batch = replace(batch, own=torch.tensor([True, False, True, False]))
     recipe.ready(model, batch)
     truth = model.encode(batch.previous.float() / 255)
     previous, sigma, present = recipe._previous(model, truth, batch)
     level = TINY.sampler.previous_sigma
-    made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1) + level * batch.previous_noise
+    made = batch.roll_outs.at(batch.clip, batch.frame - 1) + level * batch.previous_noise
     degraded = degrade_previous(truth, batch.previous_noise, batch.degradation)
     for sample, (own, given) in enumerate(zip(made, degraded, strict=True)):
         assert torch.equal(previous[sample], own if sample % 2 == 0 else given)
@@ -254,7 +255,7 @@ def test_a_run_with_own_frames_saved_within_a_block_ends_with_the_same_weights(t
 def test_own_frames_are_made_with_the_averaged_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(DenoiserRecipe, "sample_strip", lambda *_: None)
     seen, original = [], RollOuts.make
-    monkeypatch.setattr(RollOuts, "make", lambda self, model: seen.append(model) or original(self, model))
+    monkeypatch.setattr(RollOuts, "make", lambda self, model, _: seen.append(model) or original(self, model, _))
     result = train(recipe_of(DenoiserRecipe, own=OwnFramesConfig(share=1.0)), tmp_path, quiet=True)
     assert seen
     assert all(model is result.ema for model in seen)
@@ -318,16 +319,16 @@ def test_after_an_own_frame_that_disagrees_the_target_goes_on_from_it_where_the_
     picture, boxes = torch.zeros_like(conditions.map_image), torch.zeros_like(conditions.box_image)
     picture[:, 0, 2, :8] = 255  # the first row of cells
     conditions = replace(conditions, map_image=picture, box_image=boxes)
-    batch = replace(batch, conditions=conditions, own=replace(batch.own, chosen=torch.tensor([True, False, True, False])))
+    batch = replace(batch, conditions=conditions, own=torch.tensor([True, False, True, False]))
     context = model.prepare(conditions, None)
     recipe.ready(model, batch)
-    made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1)
+    made = batch.roll_outs.at(batch.clip, batch.frame - 1)
     clean = torch.randn(made.shape, generator=torch.Generator().manual_seed(3))
     same, asked = recipe._target(model, clean, made, context, batch)  # the same town
     torch.testing.assert_close(same, clean)
     torch.testing.assert_close(asked, torch.ones_like(asked))
     batch.roll_outs.latents = torch.randn(batch.roll_outs.latents.shape, generator=torch.Generator().manual_seed(4)).half()
-    made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1)
+    made = batch.roll_outs.at(batch.clip, batch.frame - 1)
     target, asked = recipe._target(model, clean, -made, context, batch)  # another one: the negative
     assert asked[1::2].eq(1).all()
     assert asked[::2, ..., 0, :].eq(1).all()
@@ -352,7 +353,7 @@ def test_what_only_stage_1_reads_is_refused_elsewhere(name, setting):
 @pytest.mark.parametrize(
     "override",
     [
-        *(f"batch={value}" for value in (0, -1, "1e9", 9000)),
+        *(f"batch={value}" for value in (0, -1, "1e9", 9999)),
         *(f"plan.{name}=0" for name in ("towns", "segments", "frames", "uses", "town_seconds")),
         *(f"plan.{name}=-1" for name in ("towns", "segments", "frames", "uses", "town_seconds", "workers")),
         *("plan.frames=1", "plan.town_seconds=nan", "plan.town_seconds=1", "plan.towns=1e9", "plan.workers=1e9"),
@@ -390,3 +391,21 @@ def test_a_cache_that_cannot_be_made_is_refused_before_anything_is(tmp_path):
     with pytest.raises(ValueError, match=r"^plan\.cache_dir .*got a file"):
         train(replace(recipe_of(DenoiserRecipe), plan=plan), tmp_path / "run", quiet=True)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("kind", [DenoiserRecipe, WalkRecipe, RolloutRecipe])
+def test_every_stage_draws_a_frames_sketch_once_a_block_and_learns_the_same(kind, monkeypatch):
+    recipe, model = recipe_of(kind, degrade=DegradeConfig(drop_map=0.0, drop_boxes=0.0, drop_scalars=0.0)), make_model()
+    sizes, sketch, losses = [], model.sketch.forward, []
+    monkeypatch.setattr(model.sketch, "forward", lambda c, code: sizes.append(c.batch_size) or sketch(c, code))
+    for made in (False, True):
+        batches = batches_of(recipe, 0, 3)
+        if made:
+            recipe.ready(model, batches[0])
+            assert sum(sizes) == len(made_up_block(0).conditions.weather)
+        sizes.clear()
+        torch.manual_seed(0)  # HTFT's dropout
+        losses.append([float(recipe.loss(model, batch, i)[0].detach()) for i, batch in enumerate(batches)])
+        assert bool(sizes) != made
+        sizes.clear()
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)

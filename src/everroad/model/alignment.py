@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,6 +38,10 @@ class FlowGrids:
     near: Float[Tensor, "bv h w 2"]
     near_visible: Bool[Tensor, "bv 1 h w"]
     hidden: Bool[Tensor, "bv 1 h w"]
+
+    def at(self, rows: Int[Tensor, "k"]) -> FlowGrids:
+        """Those of some of the rows."""
+        return FlowGrids(self.far[rows], self.near[rows], self.near_visible[rows], self.hidden[rows])
 
 
 def coarse_intrinsics(intrinsics: Float[Tensor, "b v 3 3"], block_px: int) -> Float[Tensor, "b v 3 3"]:
@@ -100,6 +104,11 @@ def fill(picture: Float[Tensor, "n c h w"], holes: Bool[Tensor, "n 1 h w"]) -> F
         larger = F.interpolate(filled, size=total.shape[-2:], mode="nearest")
         filled = torch.where(weight > 0, total / weight.clamp(min=1e-6), larger)
     return filled
+
+
+def near_view(picture: Float[Tensor, "bv c h w"], grids: FlowGrids) -> Float[Tensor, "bv c h w"]:
+    """The previous picture moved by the guessed depths, what a box hid in it filled."""
+    return fill(warp(picture, grids.near), grids.hidden)
 
 
 def near_distance(

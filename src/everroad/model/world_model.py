@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from everroad.conditions.types import Conditions
 from everroad.diffusion.preconditioning import per_sample, precondition
-from everroad.model.alignment import FlowGrids, fill, flow_grids, warp
+from everroad.model.alignment import FlowGrids, flow_grids, near_view, warp
 from everroad.model.autoencoder import Autoencoder
 from everroad.model.belief import AS_PREDICTED, source_weights, untold_share
 from everroad.model.config import BeliefConfig, ModelConfig
@@ -144,7 +144,7 @@ class WorldModel(nn.Module):
         picture = code.decode(previous.flatten(0, 1))
         keep = per_sample(present.to(previous.dtype), previous)
         grids = context.grids
-        views = (warp(picture, grids.far), fill(warp(picture, grids.near), grids.hidden))
+        views = (warp(picture, grids.far), near_view(picture, grids))
         far, near = (code.encode(view).unflatten(0, previous.shape[:2]) * keep for view in views)
         return Previous(far, near, previous_sigma, present)
 

@@ -42,15 +42,18 @@ class Frame:
         return self.decode(world_model).clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
-def next_frame(world_model: WorldModel, state: StreamState, conditions: Conditions) -> tuple[Frame, StreamState]:
-    """The frame after ``state`` under ``conditions`` (batch size and views as the state's, at the model's frame size).
+def next_frame(
+    world_model: WorldModel, state: StreamState, conditions: Conditions, sketch: Float[Tensor, "bv z y x"] | None = None
+) -> tuple[Frame, StreamState]:
+    """The frame after ``state`` under ``conditions`` (batch size and views as the state's, at the model's frame size);
+    ``sketch`` is that of these conditions where the caller has it already.
 
     Raises ``ValueError`` for other conditions, or a model in training mode, whose dropout is no function of the state.
     """
     check_inputs(world_model, conditions, state.batch_size, state.camera_names)
     frame_index = state.frame_index + 1
     with inference(state.previous.device):
-        context = world_model.prepare(conditions.to(state.previous.device), state.anchor, state.anchor_present)
+        context = world_model.prepare(conditions.to(state.previous.device), state.anchor, state.anchor_present, sketch)
         previous = previous_latent(world_model, state, frame_index, context)
         noisy = initial_noise(state.seed, frame_index, state.camera_names, state.made_with, state.previous)
         latents, memory = denoise_frame(world_model, noisy, previous, context, state.memory, state.made_with)

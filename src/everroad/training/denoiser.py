@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from everroad.conditions.types import Conditions, map_tensors
 from everroad.data.addressing import addressed_generator
-from everroad.data.blocks import Block, BlockConfig, BlockShape
+from everroad.data.blocks import Block, BlockConfig
 from everroad.data.prefetch import BlockPrefetcher
 from everroad.data.sampler import frame_draws, frame_steps_per_block
 from everroad.diffusion.loss import NoiseLevelConfig, denoising_loss, draw_sigma
@@ -25,8 +25,10 @@ from everroad.model.checkpoint import load_weights, packaged_path, read_safetens
 from everroad.model.presets import get_preset
 from everroad.model.world_model import Context, WorldModel
 from everroad.stream.folder import check_can_be_made
+from everroad.training.block_plan import BlockPlan
 from everroad.training.checkpoint import load_run_weights
-from everroad.training.degrade import Degradation, DegradeConfig, degrade_previous, draw_degradation, drop_conditions
+from everroad.training.degrade import DegradeConfig, degrade_previous, draw_degradation, drop_conditions
+from everroad.training.frame_batch import FrameBatch
 from everroad.training.layout_critic import (
     CRITIC,
     LayoutCritic,
@@ -36,7 +38,7 @@ from everroad.training.layout_critic import (
     learning_loss,
     pulling_loss,
 )
-from everroad.training.own_frames import OwnDraws, OwnFramesConfig, RollOuts, continued, draw_own
+from everroad.training.own_frames import OwnFramesConfig, RollOuts, continued, draw_own
 from everroad.training.recipe import Recipe
 from everroad.training.sketch import load_sketch
 from everroad.training.sketches import Sketches
@@ -47,53 +49,11 @@ OWN = "own_frames"
 LEARNING_SHARE = 0.02
 
 
-@dataclass(frozen=True)
-class BlockPlan:
-    """How training pictures are made: towns, segments and frames of a block, uses of each frame, render processes."""
-
-    towns: int = 16
-    segments: int = 5
-    frames: int = 13
-    uses: int = 8
-    town_seconds: float = 20.0
-    workers: int = 1
-    cache_dir: str = ""
-
-    def __post_init__(self) -> None:
-        whole = {"towns": (1, 1000), "segments": (1, 1000), "frames": (2, 1000), "uses": (1, 1000), "workers": (0, 256)}
-        for name, (least, most) in whole.items():
-            if not least <= getattr(self, name) <= most:
-                raise ValueError(f"{name}: expected {least} to {most}, got {getattr(self, name)}")
-        if not 0 < self.town_seconds <= 3600:
-            raise ValueError(f"town_seconds: expected more than 0 and at most 3600, got {self.town_seconds}")
-
-    @property
-    def shape(self) -> BlockShape:
-        return BlockShape(self.towns, self.segments, self.frames)
-
-
 def refuse_stage_1_settings(name: str, own: OwnFramesConfig, realism: RealismConfig) -> None:
     """Raises ``ValueError`` where a recipe that makes no use of them asks for own frames or a critic."""
     for setting, value in (("own.share", own.share), ("realism.weight", realism.weight)):
         if value:
             raise ValueError(f"{setting}: expected 0 in {name}, since only stage 1 reads it, got {value}; leave it out")
-
-
-@dataclass(frozen=True)
-class FrameBatch:
-    """Pictures (uint8) and conditions of one train step's samples, with its addressed draws."""
-
-    target: UInt8[Tensor, "b v 3 h w"]
-    previous: UInt8[Tensor, "b v 3 h w"]
-    anchor: UInt8[Tensor, "b v 3 h w"]
-    conditions: Conditions
-    degradation: Degradation
-    sigma: Float[Tensor, "b"]
-    noise: Float[Tensor, "b v z y x"]
-    previous_noise: Float[Tensor, "b v z y x"]
-    own: OwnDraws | None = None
-    roll_outs: RollOuts | None = None
-    sketches: Sketches | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,10 +143,11 @@ class DenoiserRecipe(Recipe):
 
     def ready(self, averaged: nn.Module, batch: Any) -> None:
         """The block's own frames and sketches."""
-        if isinstance(batch, FrameBatch) and batch.roll_outs is not None:
-            batch.roll_outs.make(averaged)  # type: ignore[arg-type]
-        if isinstance(batch, FrameBatch) and batch.sketches is not None:
-            batch.sketches.make(averaged)  # type: ignore[arg-type]
+        if not isinstance(batch, FrameBatch):
+            return
+        batch.sketches.make(averaged)  # type: ignore[arg-type]
+        if batch.roll_outs is not None:
+            batch.roll_outs.make(averaged, batch.sketches)  # type: ignore[arg-type]
 
     def by_adamw(self, name: str) -> bool:
         """The critic's kernels."""
@@ -214,6 +175,7 @@ class DenoiserRecipe(Recipe):
     def _batch(self, block: Block, roll_outs: RollOuts | None, sketches: Sketches, train_step: int) -> FrameBatch:
         draws = frame_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
         config = get_preset(self.preset)
+        rolled = np.zeros(self.batch, dtype=bool) if roll_outs is None else roll_outs.rolled(draws.clip)
         return FrameBatch(
             target=block.images_at(draws.clip, draws.frame)[:, None],
             previous=block.images_at(draws.clip, draws.frame - 1)[:, None],
@@ -223,9 +185,11 @@ class DenoiserRecipe(Recipe):
             sigma=self.draw_sigmas("sigma", train_step),
             noise=self.draw_noise("noise", train_step),
             previous_noise=self.draw_noise("previous", train_step),
-            own=draw_own(self.own, self.seed, train_step, draws.clip, draws.frame),
-            roll_outs=roll_outs,
+            clip=torch.from_numpy(draws.clip),
+            frame=torch.from_numpy(draws.frame),
             sketches=sketches,
+            own=draw_own(self.own, self.seed, train_step, rolled),
+            roll_outs=roll_outs,
         )
 
     def draw_sigmas(self, purpose: str, train_step: int) -> Float[Tensor, "b"]:
@@ -245,7 +209,7 @@ class DenoiserRecipe(Recipe):
         conditions = drop_conditions(batch.conditions, batch.degradation)
         clean, truth, anchor = (encode_bytes(model, images) for images in (batch.target, batch.previous, batch.anchor))
         previous, sigma, present = self._previous(model, truth, batch)
-        context = model.prepare(conditions, anchor, batch.degradation.anchor_present, self._sketch(model, conditions, batch))
+        context = model.prepare(conditions, anchor, batch.degradation.anchor_present, self.sketch(model, conditions, batch))
         aligned = model.align(previous, sigma, context, present)
         target, asked = self._target(model, clean, truth, context, batch)
         noisy = target + per_sample(batch.sigma, clean) * batch.noise
@@ -281,13 +245,13 @@ class DenoiserRecipe(Recipe):
         }
         return (denoised[invents] * pull).sum() / len(losses) + LEARNING_SHARE * learning, figures
 
-    def _sketch(self, model: WorldModel, conditions: Conditions, batch: FrameBatch) -> Tensor | None:
+    def sketch(self, model: WorldModel, conditions: Conditions, batch: FrameBatch) -> Tensor | None:
         """The samples' sketches, where the block's have been made."""
-        if batch.sketches is None or batch.own is None or not batch.sketches.made:
+        if not batch.sketches.made:
             return None
         told = batch.degradation
         whole = told.map_present & told.boxes_present & told.weather_present & told.time_present
-        return batch.sketches.at(model, batch.own.clip, batch.own.frame, conditions, whole)
+        return batch.sketches.at(model, batch.clip, batch.frame, conditions, whole)
 
     def _previous(self, model: WorldModel, truth: Tensor, batch: FrameBatch) -> tuple[Tensor, Tensor, Tensor]:
         """The previous latents as the model is to see them, their noise levels, and which are there."""
@@ -295,13 +259,12 @@ class DenoiserRecipe(Recipe):
         previous = degrade_previous(truth, batch.previous_noise, degradation)
         if batch.roll_outs is None or batch.own is None:
             return previous, degradation.previous_sigma, degradation.previous_present
-        own = batch.own
-        level = model.config.sampler.previous_sigma
-        made = batch.roll_outs.at(own.clip, own.frame - 1) + level * batch.previous_noise
+        own, level = batch.own, model.config.sampler.previous_sigma
+        made = batch.roll_outs.at(batch.clip, batch.frame - 1) + level * batch.previous_noise
         return (
-            torch.where(own.chosen.view(-1, 1, 1, 1, 1), made, previous),
-            torch.where(own.chosen, level, degradation.previous_sigma),
-            degradation.previous_present | own.chosen,
+            torch.where(own.view(-1, 1, 1, 1, 1), made, previous),
+            torch.where(own, level, degradation.previous_sigma),
+            degradation.previous_present | own,
         )
 
     def weight(self, model: WorldModel, conditions: Conditions) -> Float[Tensor, "b v z y x"]:
@@ -322,10 +285,15 @@ class DenoiserRecipe(Recipe):
         """What is asked for, after an own frame what goes on from it; and how far it is the true frame, 0 to 1."""
         if batch.roll_outs is None or batch.own is None:
             return clean, torch.ones_like(clean[:, :, :1])
-        made = batch.roll_outs.at(batch.own.clip, batch.own.frame - 1)
-        target, asked = continued(model, clean, truth, made, context, batch.conditions, self.own)
-        chosen = batch.own.chosen.view(-1, 1, 1, 1, 1)
-        return torch.where(chosen, target, clean), torch.where(chosen, asked, 1.0)
+        asked, rows = torch.ones_like(clean[:, :, :1]), batch.own.nonzero()[:, 0]
+        if not len(rows):
+            return clean, asked
+        made = batch.roll_outs.at(batch.clip[rows], batch.frame[rows] - 1)
+        views = torch.arange(clean.shape[1], device=rows.device)
+        grids = context.grids.at((rows[:, None] * clean.shape[1] + views).flatten())
+        conditions = map_tensors(batch.conditions, lambda tensor: tensor[rows])
+        target, told = continued(model, clean[rows], truth[rows], made, grids, conditions, self.own)
+        return clean.index_copy(0, rows, target), asked.index_copy(0, rows, told)
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
         return rollout_strip(module)  # type: ignore[arg-type]

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 
+from everroad.training.block_plan import BlockPlan
 from everroad.training.decoder import DecoderRecipe
 from everroad.training.degrade import DegradeConfig
-from everroad.training.denoiser import BlockPlan, DenoiserRecipe
+from everroad.training.denoiser import DenoiserRecipe
 from everroad.training.layout_critic import RealismConfig
 from everroad.training.own_frames import OwnFramesConfig
 from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
 from everroad.training.sketch_detail import SketchRecipe
 from everroad.training.walks import RolloutRecipe, WalkRecipe
 
-_FRAMES = BlockPlan()
-_OWN = BlockPlan(towns=8, segments=3, frames=25)
-_WALKS = BlockPlan(towns=16, segments=3, frames=25, uses=4)
-_PICTURES = BlockPlan(towns=40, segments=6, frames=4, uses=6)  # no previous frame is read, so many towns rather than long clips
+# Few views that serve often are learnt by heart (docs/decisions/0010), so: many places, each for a short time.
+_FRAMES = BlockPlan(towns=24, segments=8, frames=13, uses=4, town_seconds=40.0)
+_WALKS = BlockPlan(towns=24, segments=4, frames=25, uses=2, town_seconds=40.0)
+_PICTURES = BlockPlan(towns=64, segments=20, frames=2, uses=3, town_seconds=40.0)  # where no previous frame is read
+# The sketch of a frame whose conditions are withheld must be drawn for that one train step.
+_SELDOM = DegradeConfig(drop_map=0.02, drop_boxes=0.02, drop_scalars=0.02)
 
 
 def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict[str, Recipe]:
@@ -25,23 +29,23 @@ def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict
     walk_steps = _WALKS.frames - 1
     return {
         f"{preset}-decoder": DecoderRecipe(
-            name=f"{preset}-decoder", preset=preset, batch=16, train_steps=3000, loop=loop, plan=_FRAMES,
+            name=f"{preset}-decoder", preset=preset, batch=16, train_steps=3000, loop=loop, plan=_PICTURES,
             optimiser=OptimiserConfig(learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
         ),
         f"{preset}-stage1": DenoiserRecipe(
-            name=f"{preset}-stage1", preset=preset, batch=batch, train_steps=samples // batch, loop=loop, plan=_OWN,
-            own=OwnFramesConfig(share=0.35, depth=12, from_nothing=0.3), object_weight=2.0,
-            degrade=DegradeConfig(drop_previous=0.5, clean_share=0.3, noise_high=1.0),
+            name=f"{preset}-stage1", preset=preset, batch=batch, train_steps=samples // batch, loop=loop, plan=_FRAMES,
+            own=OwnFramesConfig(share=0.35, depth=12, from_nothing=0.3, clips=0.5), object_weight=2.0,
+            degrade=replace(_SELDOM, drop_previous=0.5, clean_share=0.3, noise_high=1.0),
             optimiser=OptimiserConfig("muon", learning_rate, schedule="constant", warmup_steps=200, ema_decay=0.999),
         ),
         f"{preset}-stage2": WalkRecipe(
             name=f"{preset}-stage2", preset=preset, batch=batch, train_steps=samples // 10 // batch // walk_steps * walk_steps,
-            loop=loop, plan=_WALKS,
+            loop=loop, plan=_WALKS, degrade=_SELDOM,
             optimiser=OptimiserConfig(learning_rate=learning_rate, warmup_steps=200, ema_decay=0.998),
         ),
         f"{preset}-stage3": RolloutRecipe(
             name=f"{preset}-stage3", preset=preset, batch=batch, train_steps=samples // 4 // batch // walk_steps * walk_steps,
-            loop=loop, plan=_WALKS,
+            loop=loop, plan=_WALKS, degrade=_SELDOM,
             optimiser=OptimiserConfig(learning_rate=learning_rate / 2, warmup_steps=200, ema_decay=0.999),
         ),
     }  # fmt: skip

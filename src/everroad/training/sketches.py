@@ -43,6 +43,13 @@ class Sketches:
         ]
         self._latents = torch.cat(parts).unflatten(0, (clips, frames))
 
+    def of(
+        self, clip: Int[np.ndarray, "b"] | Int[Tensor, "b"], frame: Int[np.ndarray, "b"] | Int[Tensor, "b"]
+    ) -> Float[Tensor, "b z y x"]:
+        """Those of some frames with their whole conditions; they must have been made."""
+        assert self._latents is not None, "make them first"
+        return self._latents[clip, frame].float()
+
     def at(
         self,
         model: WorldModel,

@@ -29,8 +29,10 @@ from everroad.stream.generate import next_frame, previous_latent
 from everroad.stream.start import start
 from everroad.stream.state import StreamState
 from everroad.training.degrade import degrade_previous, draw_degradation, drop_conditions
-from everroad.training.denoiser import DenoiserRecipe, FrameBatch, by_noise_level, encode_bytes, refuse_stage_1_settings
+from everroad.training.denoiser import DenoiserRecipe, by_noise_level, encode_bytes, refuse_stage_1_settings
+from everroad.training.frame_batch import FrameBatch
 from everroad.training.own_frames import continued, roll_out_dtype
+from everroad.training.sketches import Sketches
 from everroad.training.strips import rollout_strip
 
 
@@ -64,6 +66,10 @@ class WalkRecipe(DenoiserRecipe):
         model: WorldModel = module  # type: ignore[assignment]
         return model.unet.htft.parameters()
 
+    def ready(self, averaged: nn.Module, batch: Any) -> None:
+        """The block's sketches."""
+        super().ready(averaged, batch.data if isinstance(batch, WalkBatch) else batch)
+
     def may_pause(self, train_step: int) -> bool:
         return train_step % (self.plan.frames - 1) == 0
 
@@ -75,13 +81,14 @@ class WalkRecipe(DenoiserRecipe):
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step, walk = first_train_step, Walk()
             for block in blocks:
+                sketches = Sketches(block)
                 while train_step // per_block == block.index:
                     draws = clip_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
                     walk = Walk() if draws.starts[0] else walk
-                    yield self._walk_batch(block, draws, walk, train_step)
+                    yield self._walk_batch(block, sketches, draws, walk, train_step)
                     train_step += 1
 
-    def _walk_batch(self, block: Block, draws: ClipDraws, walk: Walk, train_step: int) -> WalkBatch:
+    def _walk_batch(self, block: Block, sketches: Sketches, draws: ClipDraws, walk: Walk, train_step: int) -> WalkBatch:
         first = train_step - int(draws.frame[0]) + 1  # the walk's first train step: what holds for a walk is addressed by it
         channels = get_preset(self.preset).latent_channels
         levels = schedule_of(get_preset(self.preset).sampler)[:-1]
@@ -99,6 +106,9 @@ class WalkRecipe(DenoiserRecipe):
             sigma=self.walk_sigmas(first, level, levels),
             noise=self.draw_noise("noise", train_step),
             previous_noise=self.draw_noise("previous", train_step),
+            clip=torch.from_numpy(draws.clip),
+            frame=torch.from_numpy(draws.frame),
+            sketches=sketches,
         )
         return WalkBatch(data, walk, int(draws.frame[0]), level)
 
@@ -116,7 +126,7 @@ class WalkRecipe(DenoiserRecipe):
             walk.memory = zero_memory(model.config, len(clean), 1, 1, "raw", torch.bfloat16, clean.device)
         conditions = drop_conditions(data.conditions, data.degradation)
         previous = degrade_previous(previous, data.previous_noise, data.degradation)
-        context = model.prepare(conditions, anchor, data.degradation.anchor_present)
+        context = model.prepare(conditions, anchor, data.degradation.anchor_present, self.sketch(model, conditions, data))
         aligned = model.align(previous, data.degradation.previous_sigma, context, data.degradation.previous_present)
         noisy = clean + per_sample(data.sigma, clean) * data.noise
         row = read_memory(walk.memory, 0, model.config.htft.ages)
@@ -156,11 +166,10 @@ class RolloutRecipe(WalkRecipe):
         data, walk = batch.data, batch.walk
         clean, truth = encode_bytes(model, data.target), encode_bytes(model, data.previous)
         state = self._state(model, batch, train_step, truth)
-        context = model.prepare(
-            drop_conditions(data.conditions, data.degradation), state.anchor, data.degradation.anchor_present
-        )
+        conditions = drop_conditions(data.conditions, data.degradation)
+        context = model.prepare(conditions, state.anchor, data.degradation.anchor_present, self.sketch(model, conditions, data))
         aligned = previous_latent(model, state, state.frame_index + 1, context)
-        target, _ = continued(model, clean, truth, state.previous, context, data.conditions, self.own)
+        target, _ = continued(model, clean, truth, state.previous, context.grids, data.conditions, self.own)
         noisy = target + per_sample(data.sigma, clean) * data.noise
         row = read_memory_of_each(state.memory, batch.level, model.config.htft.ages)
         denoised, _ = model.denoise(noisy, data.sigma, aligned, context, row)
@@ -194,6 +203,7 @@ class RolloutRecipe(WalkRecipe):
 
 def _roll_out(model: WorldModel, state: StreamState, data: FrameBatch) -> StreamState:
     model.eval()
-    _, after = next_frame(model, state, data.conditions)
+    sketches = data.sketches
+    _, after = next_frame(model, state, data.conditions, sketches.of(data.clip, data.frame) if sketches.made else None)
     model.train()
     return after
