@@ -21,7 +21,6 @@ from everroad.console import (
     Minutes,
     Model,
     NotNegative,
-    check_writable,
     exit_status,
     kept_is_said,
     load_model,
@@ -56,7 +55,6 @@ def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
     """
     from everroad.stream.folder import check_folder
 
-    check_writable(out, folder=True)
     check_folder(out, overwrite=True)
     from everroad.scenario.town import author_town
     from everroad.stream.run import generate_run
@@ -176,7 +174,6 @@ def generate(
     """
     from everroad.stream.folder import check_folder
 
-    check_writable(out, folder=True)
     check_folder(out, overwrite)
     if start == "":
         raise ValueError("--start: expected a picture file, recorded, painter or none, got ''; name one")
@@ -208,13 +205,14 @@ def train(
     """
     import torch
 
+    from everroad.stream.folder import check_can_be_made
     from everroad.stream.hardware import usable_device
     from everroad.training.engine import train as train_recipe
     from everroad.training.overrides import apply_overrides
 
     chosen = apply_overrides(_recipe(recipe), overrides)
     run_dir = Path("out") / chosen.name if out is None else out
-    check_writable(run_dir, folder=True)
+    check_can_be_made(run_dir, "--out")
     device = str(usable_device(compute.device))
     seconds = None if minutes is None else 60 * minutes
     options: dict[str, Any] = {"device": device, "dtype": getattr(torch, networks_dtype(compute))}
@@ -242,7 +240,9 @@ def quick(
         steps: Denoise steps a frame; the model's own if not given.
         overwrite: Replace an earlier evaluation in the folder.
     """
-    check_writable(out, folder=True)
+    from everroad.stream.folder import check_can_be_made
+
+    check_can_be_made(out, "--out")
     from rich.console import Console
 
     from everroad.evaluation.candidates import load_candidates

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import re
@@ -13,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from uuid import uuid4
 
 from cyclopts import (
     CoercionError,
@@ -28,9 +26,9 @@ from cyclopts import (
     ValidationError,
 )
 
+from everroad.stream.folder import DISK_ERRORS, check_can_be_made
+
 OK, FAILED, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
-# What a full or failing disk says; any other OSError is about a path that the user can mend.
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 LONGEST_TEXT, LONGEST_WORD = 1000, 240  # characters
 
 
@@ -184,33 +182,6 @@ def _drop_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def check_writable(path: Path, *, folder: bool = False) -> None:
-    """Raises ``ValueError`` unless a file (or ``folder``) may be made there, ``OSError`` for a full disk. Leaves nothing."""
-    try:
-        _try_place(path, folder)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-            raise OSError(error.errno, reason, str(path)) from None
-        raise ValueError(f"--out {path}: expected a place that can be written, got '{reason}'; choose another") from None
-
-
-def _try_place(path: Path, folder: bool) -> None:
-    """Makes and removes a folder where the first missing one would be: permissions alone do not say what the system allows."""
-    places = [path.absolute(), *path.absolute().parents]
-    standing = next(i for i, place in enumerate(places) if os.path.lexists(place))
-    if standing == 0 and not folder:
-        standing = 1  # a file that will be replaced
-    places[standing].stat()
-    if not places[standing].is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    # With the longest of the names to be made, and room for what we put around it while it is written.
-    name = max((os.fsencode(place.name) for place in places[:standing]), key=len, default=b"")
-    tried = places[standing] / f".{os.fsdecode(name)}.{uuid4().hex[:8]}.tmp"
-    tried.mkdir()
-    tried.rmdir()
-
-
 @contextmanager
 def output_file(path: Path, *endings: str) -> Iterator[None]:
     """Refuses a path that cannot be written before any work; makes its folder, which goes again if the work fails."""
@@ -218,7 +189,7 @@ def output_file(path: Path, *endings: str) -> Iterator[None]:
         raise ValueError(
             f"--out {path}: expected a file name that ends in {' or '.join(endings)}, got '{path.name}'; name it so"
         )
-    check_writable(path)
+    check_can_be_made(path, "--out", folder=False)
     if path.is_dir():
         raise ValueError(f"--out {path}: expected a file to write, got a folder; name a file in it")
     missing = [folder for folder in path.absolute().parents if not folder.exists()]

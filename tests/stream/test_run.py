@@ -222,7 +222,7 @@ def test_a_folder_of_something_else_is_never_touched(fake, tmp_path, overwrite: 
 def test_a_file_in_the_way_is_refused(fake, tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "out"):
-        with pytest.raises(ValueError, match="expected a folder"):
+        with pytest.raises(ValueError, match="expected a place that can be written"):
             run(fake, drive(), out, start="none")
 
 

@@ -57,6 +57,7 @@ class TileStore:
         self._tiles: OrderedDict[tuple[float, int, int], tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self._cells: dict[tuple[int, int, str], BaseGeometry] = {}
         self._asphalt, self._slab = (p[hashing.pick(len(p), world.seed, 81 + i)] for i, p in enumerate((_ASPHALT, _SLAB)))
+        self._heads_m = np.array([lamp.point_m + lamp.arm_m for lamp in world.lamps]).reshape(-1, 2)
         self._grass = _GRASS[hashing.pick(len(_GRASS), world.seed, 83)]
 
     def tile(
@@ -197,11 +198,12 @@ class TileStore:
             shade = cv2.blur(mask, (soft, soft)).astype(np.float32) / 255.0
             light *= 1 - look.shadow * shade[:, :, None]
         if look.dark:
-            x = low[0] + (np.arange(TILE_PX, dtype=np.float32) + 0.5) * scale
-            y = low[1] + (np.arange(TILE_PX, dtype=np.float32) + 0.5) * scale
-            for lamp in self._world.lamps:
-                head = lamp.point_m + lamp.arm_m
-                if (head > low - 14).all() and (head < high + 14).all():
-                    pool = np.exp(-(((y - head[1]) / 6.0) ** 2))[:, None] * np.exp(-(((x - head[0]) / 6.0) ** 2))[None, :]
-                    light += pool[:, :, None] * np.array([0.62, 0.50, 0.33], np.float32) * (1.0 if look.night else 0.5)
+            light += self._lamp_light(low, high, scale)[:, :, None] * np.array([0.62, 0.50, 0.33], np.float32)
         return light
+
+    def _lamp_light(self, low: np.ndarray, high: np.ndarray, scale: float) -> Float[ndarray, "256 256"]:
+        """The pools of light under the lamps, together: each is a product of one bell in x and one in y."""
+        heads = self._heads_m[((self._heads_m > low - 14) & (self._heads_m < high + 14)).all(axis=1)].astype(np.float32)
+        centres_m = low.astype(np.float32) + (np.arange(TILE_PX, dtype=np.float32)[:, None] + 0.5) * np.float32(scale)
+        bells = np.exp(-np.square((centres_m[None] - heads[:, None]) / 6.0))  # lamps, pixels, (x, y)
+        return np.float32(1.0 if self._world.look.night else 0.5) * (bells[:, :, 1].T @ bells[:, :, 0])

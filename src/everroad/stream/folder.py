@@ -6,10 +6,9 @@ import errno
 import json
 import os
 import re
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 FORMAT = "everroad.run"
 FORMAT_VERSION = 1
@@ -17,6 +16,8 @@ VIDEO, PANELS, SHEET, REPORT, FRAMES = "video.mp4", "panels.mp4", "sheet.png", "
 PARTIAL_VIDEO, PARTIAL_PANELS, PARTIAL_REPORT = "video.partial.mp4", "panels.partial.mp4", "report.partial.json"
 _OURS = (VIDEO, PANELS, SHEET, REPORT, PARTIAL_VIDEO, PARTIAL_PANELS, PARTIAL_REPORT)
 _FRAME_NAME = re.compile(r"\d{6,}\.png")
+# What a full or failing disk says; any other OSError is about a path that the user can mend.
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 # What another path mends; a full disk stays an OSError.
 _BAD_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOENT}
 _BAD_PATH |= {errno.EEXIST, errno.EINVAL}
@@ -33,37 +34,39 @@ def holds_a_run(folder: Path) -> bool:
     return isinstance(report, dict) and report.get("format") == FORMAT
 
 
-def check_can_be_made(folder: Path, what: str = "") -> None:
-    """Raises ``ValueError`` unless the folder can be made, or written into where it stands. What is made to try goes again.
-
-    Asking for permissions does not tell: for root they say yes where nothing can be made, as in ``/proc``.
-    """
-    named = f"{what} {folder}".strip()
-    made: list[Path] = []
+def check_can_be_made(path: Path, what: str = "", *, folder: bool = True) -> None:
+    """Raises ``ValueError`` unless a folder (or a file, which may replace one) can be made there, or the folder that stands
+    there be written to; ``OSError`` for a full disk. What is made to try goes again. ``what`` precedes the path in messages."""
     try:
-        if folder.exists() and not folder.is_dir():
-            raise ValueError(f"{named}: expected a folder, or a path where one can be made, got a file; name another")
-        made = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
-        standing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        if standing.is_dir() and not os.access(standing, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        folder.mkdir(parents=True, exist_ok=True)
-        Path(tempfile.mkdtemp(prefix=".everroad-", dir=folder)).rmdir()
-    except OSError as error:
-        if error.errno not in _BAD_PATH:
-            raise
-        astray = error.errno == errno.EEXIST
-        got = "a link that leads nowhere" if astray else f"one that cannot: {error.strerror}"
-        raise ValueError(f"{named}: expected a folder that can be made and written to, got {got}; name another") from None
-    finally:
-        for path in made:
-            with suppress(OSError):
-                path.rmdir()
+        _try_place(path, folder)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise OSError(error.errno, reason, str(path)) from None
+        named = f"{what} {path}".strip()
+        raise ValueError(f"{named}: expected a place that can be written, got '{reason}'; choose another") from None
+
+
+def _try_place(path: Path, folder: bool) -> None:
+    """Makes and removes a folder where the first missing one would be: permissions alone do not say what the system allows (for
+    root they say yes where nothing can be made, as in ``/proc``)."""
+    places = [path.absolute(), *path.absolute().parents]
+    standing = next(i for i, place in enumerate(places) if os.path.lexists(place))
+    if standing == 0 and not folder:
+        standing = 1  # a file that will be replaced
+    places[standing].stat()
+    if not places[standing].is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    # With the longest of the names to be made, and room for what we put around it while it is written.
+    name = max((os.fsencode(place.name) for place in places[:standing]), key=len, default=b"")
+    tried = places[standing] / f".{os.fsdecode(name)}.{uuid4().hex[:8]}.tmp"
+    tried.mkdir()
+    tried.rmdir()
 
 
 def check_folder(folder: Path, overwrite: bool, *, png: bool = False) -> None:
     """Raises ``ValueError`` unless a run, with single frames if ``png``, may be written there. Leaves everything as it was."""
-    check_can_be_made(folder)
+    check_can_be_made(folder, "--out")
     if folder.is_dir() and any(folder.iterdir()):
         if not holds_a_run(folder):
             raise ValueError(f"{folder}: expected a new folder, got one that holds something else; name another")
