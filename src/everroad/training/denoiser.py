@@ -34,9 +34,7 @@ from everroad.training.layout_critic import (
     LayoutCritic,
     RealismConfig,
     in_proportion,
-    layout_pictures,
-    learning_loss,
-    pulling_loss,
+    judge,
 )
 from everroad.training.own_frames import OwnFramesConfig, RollOuts, continued, draw_own
 from everroad.training.recipe import Recipe
@@ -229,21 +227,18 @@ class DenoiserRecipe(Recipe):
         if not len(invents):
             return losses.new_zeros(()), {}
         critic: LayoutCritic = model.critic  # type: ignore[assignment]
-        decode = model.autoencoder.code.decode
-        layout = layout_pictures(map_tensors(batch.conditions, lambda tensor: tensor[invents]))
-        given = denoised[invents].detach().requires_grad_()
-        real, made = critic(decode(clean[invents].flatten(0, 1)), layout), critic(decode(given.flatten(0, 1)), layout)
-        pulling = pulling_loss(real, made, asked[invents].flatten(0, 1), self.realism.matching)
-        (pull,) = torch.autograd.grad(pulling, given, retain_graph=True)
+        decode, made = model.autoencoder.code.decode, denoised[invents].flatten(0, 1)
+        conditions = map_tensors(batch.conditions, lambda tensor: tensor[invents])
+        real, asked = decode(clean[invents].flatten(0, 1)), asked[invents].flatten(0, 1)
+        verdict = judge(critic, conditions, real, made, decode, asked, self.realism.matching)
         (own,) = torch.autograd.grad(losses.sum(), denoised, retain_graph=True)
-        pull = in_proportion(pull, own[invents], self.realism.weight_at(train_step))
-        learning = learning_loss(real, made)
+        pull = in_proportion(verdict.pull, own[invents].flatten(0, 1), self.realism.weight_at(train_step))
         figures: dict[str, Tensor | float] = {
-            "critic_loss": learning.detach(),
-            "score_real": torch.stack([s.detach().mean() for s in real.scores]).mean(),
-            "score_made": torch.stack([s.detach().mean() for s in made.scores]).mean(),
+            "critic_loss": verdict.learning.detach(),
+            "score_real": verdict.score_real,
+            "score_made": verdict.score_made,
         }
-        return (denoised[invents] * pull).sum() / len(losses) + LEARNING_SHARE * learning, figures
+        return (made * pull).sum() / len(losses) + LEARNING_SHARE * verdict.learning, figures
 
     def sketch(self, model: WorldModel, conditions: Conditions, batch: FrameBatch) -> Tensor | None:
         """The samples' sketches, where the block's have been made."""

@@ -8,6 +8,7 @@ papers has it; ``RealismConfig.weight`` 0 leaves it out. Axis letters: ``n`` sam
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -78,6 +79,33 @@ class LayoutCritic(nn.Module):
         coarse = F.leaky_relu(self.norms[1](self.stages[2](middle)), 0.2)
         wide = F.leaky_relu(coarse + self.mix(coarse), 0.2)
         return Judgement((self.texture(middle), self.shape(wide)), (fine, middle, coarse, wide))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the critic has to say of what was made: the gradient that its maker is to follow down, and its own learning loss."""
+
+    pull: Float[Tensor, "n _ _ _"]
+    learning: Float[Tensor, ""]
+    score_real: Float[Tensor, ""]
+    score_made: Float[Tensor, ""]
+
+
+def judge(
+    critic: LayoutCritic,
+    conditions: Conditions,
+    real: Float[Tensor, "n 3 h w"],
+    made: Float[Tensor, "n _ _ _"],
+    picture: Callable[[Tensor], Tensor],
+    asked: Float[Tensor, "n 1 y x"],
+    matching: float,
+) -> Verdict:
+    """Compares ``picture(made)`` with the real pictures under the same layout. The maker's own graph is left alone."""
+    given, layout = made.detach().requires_grad_(), layout_pictures(conditions)
+    of_real, of_made = critic(real, layout), critic(picture(given), layout)
+    (pull,) = torch.autograd.grad(pulling_loss(of_real, of_made, asked, matching), given, retain_graph=True)
+    real_score, made_score = (torch.stack([s.detach().mean() for s in seen.scores]).mean() for seen in (of_real, of_made))
+    return Verdict(pull, learning_loss(of_real, of_made), real_score, made_score)
 
 
 def layout_pictures(conditions: Conditions) -> Float[Tensor, "n l h w"]:

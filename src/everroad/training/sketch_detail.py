@@ -25,9 +25,7 @@ from everroad.training.layout_critic import (
     CRITIC,
     LayoutCritic,
     in_proportion,
-    layout_pictures,
-    learning_loss,
-    pulling_loss,
+    judge,
 )
 from everroad.training.sketch import SKETCH
 
@@ -95,18 +93,12 @@ class SketchRecipe(DenoiserRecipe):
         if not self.realism.weight:
             return own, figures
         critic: LayoutCritic = model.critic  # type: ignore[assignment]
-        layout = layout_pictures(batch.conditions)
-        given = made.detach().requires_grad_()
-        judged_real, judged_made = critic(real, layout), critic(given, layout)
-        asked = torch.ones_like(given[:, :1])
-        (pull,) = torch.autograd.grad(
-            pulling_loss(judged_real, judged_made, asked, self.realism.matching), given, retain_graph=True
-        )
+        asked = torch.ones_like(made[:, :1])
+        verdict = judge(critic, batch.conditions, real, made, lambda picture: picture, asked, self.realism.matching)
         (slope,) = torch.autograd.grad(own, made, retain_graph=True)
-        pull = in_proportion(pull, slope, self.realism.weight_at(train_step))
-        learning = learning_loss(judged_real, judged_made)
-        figures["critic_loss"] = learning.detach()
-        return own + (made * pull).sum() + LEARNING_SHARE * learning, figures
+        pull = in_proportion(verdict.pull, slope, self.realism.weight_at(train_step))
+        figures["critic_loss"] = verdict.learning.detach()
+        return own + (made * pull).sum() + LEARNING_SHARE * verdict.learning, figures
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
         return None
