@@ -17,4 +17,5 @@ def camera_rays(
     pixels = torch.stack([u, v, torch.ones_like(u)]).reshape(3, -1)  # 3, h*w
     ego_from_pixel = ego_from_camera[..., :3, :3] @ torch.linalg.inv(intrinsics)  # b v 3 3
     directions = ego_from_pixel @ pixels  # b v 3 h*w
-    return torch.nn.functional.normalize(directions, dim=-2).unflatten(-1, (height_px, width_px))
+    # Written out: the norm over an axis in the middle takes three times as long.
+    return (directions / directions.square().sum(-2, keepdim=True).sqrt()).unflatten(-1, (height_px, width_px))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from everroad.model.config import AutoencoderConfig
+from everroad.model.patches import from_patches, to_patches
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ class PatchCode(nn.Module):
 
     def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n z y x"]:
         weight = self.components / self.scale[:, None]
-        patches = F.pixel_unshuffle(images.float() - 0.5, self.patch)
         with torch.autocast(images.device.type, enabled=False):
-            return F.conv2d(patches, weight[:, :, None, None], -(weight @ (self.mean - 0.5)))
+            latents = F.linear(to_patches(images.float() - 0.5, self.patch), weight, -(weight @ (self.mean - 0.5)))
+        return latents.permute(0, 3, 1, 2)
 
     def decode(self, latents: Float[Tensor, "n z y x"]) -> Float[Tensor, "n 3 h w"]:
         weight = (self.components * self.scale[:, None]).T
         with torch.autocast(latents.device.type, enabled=False):
-            return F.pixel_shuffle(F.conv2d(latents.float(), weight[:, :, None, None], self.mean), self.patch)
+            return from_patches(F.linear(latents.float().permute(0, 2, 3, 1), weight, self.mean), self.patch)
 
 
 class DetailDecoder(nn.Module):

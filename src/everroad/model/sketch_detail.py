@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, Conditions
 from everroad.model.alignment import COARSE_PX
+from everroad.model.patches import patches_conv
 from everroad.model.surfaces import SURFACE_CHANNELS, surfaces
 from everroad.model.unet import ResBlock
 
@@ -48,8 +49,9 @@ class SketchDetail(nn.Module):
     ) -> Float[Tensor, "n 3 h w"]:
         """What to add to ``picture``, the closed-form sketch's (views folded into the batch)."""
         embedding = self.light(light).repeat_interleave(conditions.map_image.shape[1], 0)
-        pictures = _pictures(conditions, picture)
-        h, skips = self.input(torch.cat([F.pixel_unshuffle(pictures, BLOCK_PX), surfaces(conditions)], 1)), []
+        pictures = (_told(conditions, picture.dtype), (picture - 0.5).contiguous(memory_format=torch.channels_last))
+        seen, skips = _of_pictures(self.input.weight[:, :-SURFACE_CHANNELS], pictures, BLOCK_PX), []
+        h = seen + F.conv2d(surfaces(conditions), self.input.weight[:, -SURFACE_CHANNELS:], self.input.bias)
         for level, block in enumerate(self.encoder):
             h = block(h, embedding)
             skips.append(h)
@@ -58,17 +60,29 @@ class SketchDetail(nn.Module):
         for level in reversed(range(len(self.decoder))):
             h = F.interpolate(self.up[level](h), size=skips[level].shape[-2:], mode="nearest")
             h = self.decoder[level](torch.cat([h, skips[level]], 1), embedding)
-        h = torch.cat([F.pixel_shuffle(self.expand(F.silu(h)), 2), F.pixel_unshuffle(pictures, 2)], 1)
-        return F.pixel_shuffle(self.output(F.silu(self.fine(h))), 2).float()
+        h = F.pixel_shuffle(self.expand(F.silu(h)), 2)
+        seen = _of_pictures(self.fine.weight[:, FINE:], pictures, 2)
+        h = seen + F.conv2d(h, self.fine.weight[:, :FINE], self.fine.bias, padding=1)
+        return F.pixel_shuffle(self.output(F.silu(h)), 2).float()
 
 
-def _pictures(conditions: Conditions, picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c h w"]:
-    """Map, box and depth pictures, and the sketch's. What is absent is zero."""
+def _told(conditions: Conditions, dtype: torch.dtype) -> Float[Tensor, "n c h w"]:
+    """Map, box and depth pictures, 0 to 255, their channels last. What is absent is zero."""
     views, there = conditions.map_image.shape[1], conditions.present
 
-    def of(flags: Tensor, values: Tensor) -> Tensor:
-        return torch.where(flags.repeat_interleave(views).view(-1, 1, 1, 1), values, 0.0)
+    def of(flags: Tensor, image: Tensor) -> Tensor:
+        return image.flatten(0, 1) * flags.repeat_interleave(views).view(-1, 1, 1, 1)
 
-    lines = of(there.map, conditions.map_image.flatten(0, 1).float() / 255)
-    boxes = of(there.boxes, torch.cat([conditions.box_image, conditions.depth_image], 2).flatten(0, 1).float() / 255)
-    return torch.cat([lines, boxes, picture - 0.5], 1)
+    told = [of(there.map, conditions.map_image)]
+    told += [of(there.boxes, image) for image in (conditions.box_image, conditions.depth_image)]
+    # As bytes up to here: a quarter of the memory traffic.
+    return torch.cat(told, 1).to(dtype, memory_format=torch.channels_last)
+
+
+def _of_pictures(
+    weight: Float[Tensor, "o d k k"], pictures: tuple[Float[Tensor, "n c h w"], Float[Tensor, "n 3 h w"]], patch_px: int
+) -> Float[Tensor, "n o y x"]:
+    """The part of a convolution that reads both pictures, unshuffled."""
+    told, drawn = pictures
+    of_told, of_drawn = weight[:, : -3 * patch_px**2], weight[:, -3 * patch_px**2 :]
+    return patches_conv(told, of_told * (1 / 255), patch_px) + patches_conv(drawn, of_drawn, patch_px)
