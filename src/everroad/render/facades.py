@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import no_type_check
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -26,6 +28,7 @@ class _Sheet:
         self.albedo[:] = colour
         self.glow = np.zeros((self.rows, self.columns, 1), np.float32)
 
+    @no_type_check
     def rect(self, x0: Number, y0: Number, x1: Number, y1: Number, colour: Colour, glow: float = 0.0) -> None:
         sx, sy = self.columns / self.width_m, self.rows / self.height_m
         a, b = max(round(x0 * sx), 0), max(round(x1 * sx), 0)

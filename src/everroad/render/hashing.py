@@ -48,6 +48,7 @@ def text_key(text: str) -> int:
     return mix(*text.encode("utf-8"))
 
 
+@no_type_check
 def point_key(point_m: Float[ndarray, "2"]) -> int:
     """An integer of a world position, one per 0.25 m cell."""
     return mix(round(float(point_m[0]) * 4), round(float(point_m[1]) * 4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -37,6 +38,7 @@ class Mesh:
     parts: int
 
 
+@no_type_check
 @dataclass(frozen=True)
 class Face:
     """One polygon of a mesh in the making."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import no_type_check
 
 import numpy as np
 import shapely
@@ -79,6 +80,7 @@ def road_areas(vector_map: VectorMap | None, reach: Reach | None = None) -> Road
     return RoadAreas(road, sidewalk, crossings, shapely.simplify(paved, 0.05))
 
 
+@no_type_check
 def quick_polygon(corners_m: np.ndarray) -> Polygon:
     """A polygon of corners (n, 2) that need no checking; several times faster than the class."""
     made = shapely.polygons(corners_m)
@@ -104,6 +106,7 @@ class Walk:
         self._line: list[list[float]] = line.tolist()
         self.length_m = self._arc[-1]
 
+    @no_type_check
     def at(self, arc_m: float) -> np.ndarray:
         """The point (2,) at an arc length; the ends hold beyond them."""
         last = len(self._arc) - 1

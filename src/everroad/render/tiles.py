@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import no_type_check
 
 import cv2
 import numpy as np
@@ -94,6 +95,7 @@ class TileStore:
         high = low + TILE_PX * scale
         world = self._world
 
+        @no_type_check
         def pixels(points_m: np.ndarray) -> np.ndarray:
             return np.rint(((points_m - low) / scale - 0.5) * (1 << _SHIFT)).astype(np.int32)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 import shapely
@@ -36,6 +36,7 @@ class Leg:
     cut_m: float  # where the stop line lies and the road proper begins
     crosswalk: bool
 
+    @no_type_check
     def station(self, distance_m: float) -> float:
         """Station along the street at a distance from the node."""
         return self.node_station_m + self.outward * distance_m
