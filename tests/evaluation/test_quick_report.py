@@ -22,8 +22,8 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
     (other / "report.json").write_text('{"format": "everroad.run"}')
     write(earlier, {"format": quick_report.FORMAT}, np.zeros((4, 4, 3), dtype=np.uint8))
     for folder, overwrite, words in [
-        (file, False, "got a file"),
-        (file / "below", False, "cannot"),
+        (file, False, "Not a directory"),
+        (file / "below", False, "Not a directory"),
         (other, True, "something else"),
         (earlier, False, "--overwrite"),
     ]:

@@ -50,7 +50,7 @@ def box_images(boxes: SeenBoxes, camera: Camera) -> tuple[UInt8[ndarray, "6 h w"
     inverse_depth = np.zeros((height, width), dtype=np.float32)
     layer = np.full((height, width), len(BOX_LAYERS), dtype=np.uint8)
     front = np.zeros((height, width), dtype=np.uint8)
-    faces = _facing_planes(boxes.corners_m, camera)
+    faces, farthest_m = _facing_planes(boxes.corners_m, camera), boxes.corners_m[..., 2].max(axis=1, initial=NEAR_M)
     for i in range(len(boxes)):
         hull = _to_canvas(boxes.hulls_px[i])
         left, top = np.maximum(hull.min(axis=0) >> _SUBPIXEL_BITS, 0).tolist()
@@ -59,7 +59,7 @@ def box_images(boxes: SeenBoxes, camera: Camera) -> tuple[UInt8[ndarray, "6 h w"
         offset = np.array([left, top]) << _SUBPIXEL_BITS
         inside = np.zeros((bottom - top, right - left), dtype=np.uint8)
         cv2.fillConvexPoly(inside, (hull - offset).astype(np.int32), 1, shift=_SUBPIXEL_BITS)
-        surface = _inverse_depth(faces[i], left, top, inside.shape)
+        surface = _inverse_depth(faces[i], farthest_m[i], left, top, inside.shape)
         nearer = (inside > 0) & (surface > inverse_depth[window])
         np.copyto(inverse_depth[window], surface, where=nearer)
         layer[window][nearer] = LAYER_OF_CLASS[boxes.class_index[i]]
@@ -98,12 +98,14 @@ def _facing_planes(corners: Float[ndarray, "n 8 3"], camera: Camera) -> list[Flo
     return [affine[i, facing[i]] for i in range(len(corners))]
 
 
-def _inverse_depth(planes: Float[ndarray, "k 3"], left: int, top: int, shape: tuple[int, ...]) -> Float[ndarray, "h w"]:
+def _inverse_depth(
+    planes: Float[ndarray, "k 3"], farthest_m: float, left: int, top: int, shape: tuple[int, ...]
+) -> Float[ndarray, "h w"]:
     """1/depth (float32) at which each pixel's ray enters the box; that of the near plane where the camera is inside of it."""
     nearest = np.full(shape, 1 / NEAR_M, dtype=np.float32)
     u = np.arange(left, left + shape[1], dtype=np.float32)
     v = np.arange(top, top + shape[0], dtype=np.float32)[:, None]
     for a, b, c in planes.astype(np.float32):
         np.minimum(nearest, a * u + (b * v + c), out=nearest)
-    # Outline pixels may lie a fraction outside of the box, where a face seen edge-on runs to nothing.
-    return np.maximum(nearest, np.float32(1e-4))
+    # Outline pixels may lie a fraction outside of the box, where a face seen edge-on runs away.
+    return np.maximum(nearest, np.float32(1 / farthest_m))
