@@ -17,8 +17,8 @@ PRESETS: dict[str, ModelConfig] = {
     ),
     # The embedded default.
     "town": ModelConfig(
-        name="town", height_px=128, width_px=224, belief=BeliefConfig(retention=0.5, retention_untold=1.5, choice=3.0, sketched=1.5),
-        sketch=SketchConfig(widths=(64, 96, 192)),
+        name="town", height_px=128, width_px=224, sketch=SketchConfig(widths=(64, 96, 192)),
+        belief=BeliefConfig(retention=0.5, retention_untold=1.5, choice=3.0, sketched=1.5),
     ),
     # Trained on a GPU only.
     "town-hd": ModelConfig(
