@@ -101,7 +101,8 @@ def _facing_planes(corners: Float[ndarray, "n 8 3"], camera: Camera) -> list[Flo
 def _inverse_depth(
     planes: Float[ndarray, "k 3"], farthest_m: float, left: int, top: int, shape: tuple[int, ...]
 ) -> Float[ndarray, "h w"]:
-    """1/depth (float32) at which each pixel's ray enters the box; that of the near plane where the camera is inside of it."""
+    """1/depth (float32) at which each pixel's ray enters the box; that of the near plane where the camera is inside of it,
+    and at least that of the box's ``farthest_m`` corner (depth)."""
     nearest = np.full(shape, 1 / NEAR_M, dtype=np.float32)
     u = np.arange(left, left + shape[1], dtype=np.float32)
     v = np.arange(top, top + shape[0], dtype=np.float32)[:, None]

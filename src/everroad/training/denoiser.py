@@ -31,6 +31,7 @@ from everroad.training.degrade import DegradeConfig, degrade_previous, draw_degr
 from everroad.training.frame_batch import FrameBatch
 from everroad.training.layout_critic import (
     CRITIC,
+    LEARNING_SHARE,
     LayoutCritic,
     RealismConfig,
     in_proportion,
@@ -43,8 +44,6 @@ from everroad.training.sketches import Sketches
 from everroad.training.strips import rollout_strip
 
 OWN = "own_frames"
-# The critic learns by AdamW, which does not mind the size of its loss; the gradient's clipping does.
-LEARNING_SHARE = 0.02
 
 
 def refuse_stage_1_settings(name: str, own: OwnFramesConfig, realism: RealismConfig) -> None:

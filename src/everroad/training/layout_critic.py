@@ -20,6 +20,8 @@ from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, Conditions
 
 CRITIC = "critic."  # what the critic's weights in a training run begin with
 LAYOUT_CHANNELS = len(MAP_LAYERS) + len(BOX_LAYERS)
+# The critic learns by AdamW, which does not mind the size of its loss; the gradient's clipping does.
+LEARNING_SHARE = 0.02
 
 
 @dataclass(frozen=True)

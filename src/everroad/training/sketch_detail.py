@@ -20,9 +20,10 @@ from everroad.data.sampler import frame_draws
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 from everroad.training.degrade import Degradation, draw_degradation, drop_conditions
-from everroad.training.denoiser import LEARNING_SHARE, DenoiserRecipe, encode_bytes
+from everroad.training.denoiser import DenoiserRecipe, encode_bytes
 from everroad.training.layout_critic import (
     CRITIC,
+    LEARNING_SHARE,
     LayoutCritic,
     in_proportion,
     judge,
