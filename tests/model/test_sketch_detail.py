@@ -64,3 +64,18 @@ def test_a_preset_may_leave_it_out():
     assert get_preset("town").sketch.widths
     with pytest.raises(ValueError, match="multiples of 32"):
         SketchConfig(widths=(40,))
+    with pytest.raises(ValueError, match=r"sketch\.decodes: expected False"):
+        SketchConfig(decodes=True)
+
+
+def test_decoding_adds_detail_where_conditions_are_known_and_the_config_says_so():
+    config, conditions = replace(TINY, sketch=replace(TINY.sketch, decodes=True)), make_conditions(views=2)
+    model, plain = make_model(config), make_model()
+    latents = 0.3 * torch.randn(2, 2, 8, 4, 6, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        picture = model.autoencoder.code.decode(latents.flatten(0, 1))
+        expected = (picture + sketched_detail(model, conditions, picture)).clamp(0, 1).unflatten(0, (2, 2))
+        torch.testing.assert_close(model.decode(latents, conditions), expected)
+        assert (model.decode(latents, conditions) - plain.decode(latents)).abs().max() > 1e-3
+        assert torch.equal(model.decode(latents), plain.decode(latents))
+        assert torch.equal(plain.decode(latents, conditions), plain.decode(latents))

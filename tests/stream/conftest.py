@@ -45,8 +45,10 @@ class FakeWorldModel(WorldModel):
         patches = nn.functional.pixel_unshuffle(images.flatten(0, 1), self.patch)
         return self.encoder(patches).unflatten(0, images.shape[:2])
 
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Tensor, conditions: Conditions | None = None) -> Tensor:
         patches = self.decoder(latents.flatten(0, 1))
+        if conditions is not None:
+            patches = patches + conditions.map_image[:, :, :1].float().mean() / 255
         return nn.functional.pixel_shuffle(patches, self.patch).sigmoid().unflatten(0, latents.shape[:2])
 
     def legal(self, latents: Tensor) -> Tensor:

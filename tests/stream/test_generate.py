@@ -233,6 +233,15 @@ def test_frame_0_is_the_encoded_start_image(kit, fake):
     torch.testing.assert_close(pixels.float() / 255, decoded, rtol=0, atol=0.5 / 255 + 1e-6)
 
 
+def test_a_frame_is_decoded_under_its_own_conditions(kit, fake):
+    conditions = kit.conditions(kit.config, 1)
+    frame, state = next_frame(fake, begin(kit, fake), conditions)
+    with torch.no_grad():
+        assert torch.equal(frame.decode(fake), fake.decode(frame.latents, conditions))
+        assert torch.equal(last_frame(state).decode(fake), fake.decode(frame.latents))  # a state does not know them
+    assert not torch.equal(frame.decode(fake), last_frame(state).decode(fake))
+
+
 def test_no_gradient_but_tensors_that_may_enter_autograd(kit, fake):
     frame, _ = next_frame(fake, begin(kit, fake), kit.conditions(kit.config, 1))
     assert not frame.latents.requires_grad

@@ -86,13 +86,18 @@ class AutoencoderConfig:
 
 @dataclass(frozen=True)
 class SketchConfig:
-    """Widths of the network that adds detail to the closed-form sketch, from fine to coarse; none for no such network."""
+    """Widths of the network that adds detail to the closed-form sketch, from fine to coarse; none for no such network. With
+    ``decodes`` it also adds detail to the pictures that latents are decoded to, in place of the decoder's learned part, which
+    sees no layout."""
 
     widths: tuple[int, ...] = ()
+    decodes: bool = False
 
     def __post_init__(self) -> None:
         if any(w % 32 or not 0 < w <= MOST_CHANNELS for w in self.widths):
             raise ValueError(f"sketch.widths: expected multiples of 32 (group normalisation has 32 groups), got {self.widths}")
+        if self.decodes and not self.widths:
+            raise ValueError("sketch.decodes: expected False where sketch.widths names no network, got True")
 
 
 @dataclass(frozen=True)

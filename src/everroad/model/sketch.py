@@ -51,11 +51,15 @@ class Sketch(nn.Module):
         closed = self.closed_form(conditions)
         if self.detail is None:
             return closed
-        picture, weights = code.decode(closed), self.detail.output.weight
+        return code.encode(self.add_detail(conditions, code.decode(closed)))
+
+    def add_detail(self, conditions: Conditions, picture: Float[Tensor, "bv 3 h w"]) -> Float[Tensor, "bv 3 h w"]:
+        """A picture (the closed form's, or that of a frame's latents) with what the network adds to it under its conditions."""
+        detail: SketchDetail = self.detail  # type: ignore[assignment]
+        weights = detail.output.weight
         stored_short = weights.dtype == torch.bfloat16  # for inference; a training around this casts as it likes
         with torch.autocast(weights.device.type, torch.bfloat16) if stored_short else nullcontext():
-            detail = self.detail(conditions, light_of(conditions), picture)
-        return code.encode(picture + detail)
+            return picture + detail(conditions, light_of(conditions), picture)
 
     def closed_form(self, conditions: Conditions) -> Float[Tensor, "bv z y x"]:
         """The linear part alone."""

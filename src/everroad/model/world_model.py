@@ -82,9 +82,14 @@ class WorldModel(nn.Module):
         """Latents of pictures in [0, 1]."""
         return self.autoencoder.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
 
-    def decode(self, latents: Float[Tensor, "b v z y x"]) -> Float[Tensor, "b v 3 h w"]:
-        """Pictures in [0, 1]."""
-        return self.autoencoder.decode(latents.flatten(0, 1)).clamp(0, 1).unflatten(0, latents.shape[:2])
+    def decode(self, latents: Float[Tensor, "b v z y x"], conditions: Conditions | None = None) -> Float[Tensor, "b v 3 h w"]:
+        """Pictures in [0, 1]; ``conditions`` are the frame's, where they are known (``SketchConfig.decodes``)."""
+        flat = latents.flatten(0, 1)
+        if conditions is not None and self.config.sketch.decodes:
+            pictures = self.sketch.add_detail(conditions, self.autoencoder.code.decode(flat))
+        else:
+            pictures = self.autoencoder.decode(flat)
+        return pictures.clamp(0, 1).unflatten(0, latents.shape[:2])
 
     def legal(self, latents: Float[Tensor, "b v z y x"]) -> Float[Tensor, "b v z y x"]:
         """The latents with the patch code's picture clamped to [0, 1]: a guard against colours that run away in a roll-out."""

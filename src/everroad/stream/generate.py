@@ -26,16 +26,18 @@ Features = tuple[Tensor, ...]  # per HTFT site "b v c y x"
 
 @dataclass(frozen=True)
 class Frame:
-    """One finished frame of each stream: latents, decoded when asked."""
+    """One finished frame of each stream: latents, decoded when asked; with the conditions that it was made under, where these
+    are known."""
 
     frame_index: Int[Tensor, "b"]
     latents: Float[Tensor, "b v z y x"]
     made_with: MadeWith
+    conditions: Conditions | None = None
 
     def decode(self, world_model: WorldModel) -> Float[Tensor, "b v 3 h w"]:
         """fp32 images in [0, 1], on the latents' device."""
         with inference(self.latents.device), networks_in(self.made_with.torch_dtype, self.latents.device):
-            return world_model.decode(self.latents).float()
+            return world_model.decode(self.latents, self.conditions).float()
 
     def decode_uint8(self, world_model: WorldModel) -> UInt8[Tensor, "b v 3 h w"]:
         """Images as bytes, rounded to nearest."""
@@ -52,12 +54,13 @@ def next_frame(
     """
     check_inputs(world_model, conditions, state.batch_size, state.camera_names)
     frame_index = state.frame_index + 1
+    conditions = conditions.to(state.previous.device)
     with inference(state.previous.device):
-        context = world_model.prepare(conditions.to(state.previous.device), state.anchor, state.anchor_present, sketch)
+        context = world_model.prepare(conditions, state.anchor, state.anchor_present, sketch)
         previous = previous_latent(world_model, state, frame_index, context)
         noisy = initial_noise(state.seed, frame_index, state.camera_names, state.made_with, state.previous)
         latents, memory = denoise_frame(world_model, noisy, previous, context, state.memory, state.made_with)
-    return Frame(frame_index, latents, state.made_with), replace(
+    return Frame(frame_index, latents, state.made_with, conditions), replace(
         state, frame_index=frame_index, previous=latents, memory=memory
     )
 

@@ -148,12 +148,20 @@ def continued(
     """What is asked for after the own previous frame ``made`` instead of the true one, ``truth``: the true frame ``clean``; but
     where the own one shows another town and the map says nothing (it knows no colour of a car either), the own frame carried on
     by what truly changed: near(made) + clean - near(truth). And how far it is the true frame, 0 to 1."""
-    code, patch, lead = model.autoencoder.code, model.config.autoencoder.patch_px, clean.shape[:2]
+    code, lead = model.autoencoder.code, clean.shape[:2]
     own, true = (code.encode(near_view(code.decode(previous.flatten(0, 1)), grids)) for previous in (made, truth))
-    other = 1 - config.agreement((code.decode(own) - code.decode(true)).unflatten(0, lead), patch)
-    told = conditions.map_image.amax(2).float() * (conditions.box_image.amax(2) == 0) / 255
-    other = other * (1 - F.avg_pool2d(told, patch)[:, :, None])
+    difference = (code.decode(own) - code.decode(true)).unflatten(0, lead)
+    other = other_town(difference, conditions, config, model.config.autoencoder.patch_px)
     return clean + other * (own - true).unflatten(0, lead), 1 - other
+
+
+def other_town(
+    difference: Float[Tensor, "b v 3 h w"], conditions: Conditions, config: OwnFramesConfig, patch_px: int
+) -> Float[Tensor, "b v 1 y x"]:
+    """Of each cell, how far an own picture that differs so much from the true one shows what the truth cannot correct, 0 to 1:
+    none of what the map tells."""
+    told = conditions.map_image.amax(2).float() * (conditions.box_image.amax(2) == 0) / 255
+    return (1 - config.agreement(difference, patch_px)) * (1 - F.avg_pool2d(told, patch_px)[:, :, None])
 
 
 def roll_out_dtype(device: torch.device) -> str:
