@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from everroad.evaluation.reconstruction import HeldOut, fitted_code, held_out, main, measure
+from everroad.evaluation.reconstruction import HeldOut, fitted_code, held_out, main, measure, there_and_back
+from everroad.model.config import FinishConfig
 from everroad.model.presets import get_preset
+from everroad.model.world_model import WorldModel
 
 CONFIG = get_preset("town-nano")
 
@@ -23,11 +27,12 @@ def test_the_masks_are_of_the_pictures(pictures: HeldOut) -> None:
     assert 0 < shares["windows"] < 0.8
 
 
-def test_errors_are_of_each_mask_alone() -> None:
+def test_errors_are_of_each_mask_alone(pictures: HeldOut) -> None:
     images = torch.full((1, 3, 4, 4), 0.5)
     left = torch.zeros(1, 4, 4, dtype=torch.bool)
     left[:, :, :2] = True
-    found = measure(HeldOut(images, {"left": left, "right": ~left}), lambda x: x + torch.where(left, 0.1, 0.01)[:, None])
+    of = HeldOut(images, pictures.conditions, {"left": left, "right": ~left})
+    found = measure(of, images + torch.where(left, 0.1, 0.01)[:, None])
     assert found["left"] == pytest.approx(20.0, abs=1e-3)
     assert found["right"] == pytest.approx(40.0, abs=1e-3)
 
@@ -36,10 +41,23 @@ def test_more_components_keep_more_and_all_keep_everything(pictures: HeldOut) ->
     scores = []
     for channels in (8, 32, 192):
         code = fitted_code(CONFIG, channels, pictures.images)
-        scores.append(measure(pictures, lambda x, code=code: code.decode(code.encode(x))))
+        scores.append(measure(pictures, code.decode(code.encode(pictures.images))))
     assert scores[0]["all"] < scores[1]["all"] < scores[2]["all"]
     assert scores[2]["all"] > 60
     assert scores[2]["gradient energy"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_conditions_reach_the_decoder_picture_by_picture(pictures: HeldOut, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("everroad.evaluation.reconstruction.BATCH", 1)
+    model = WorldModel(replace(CONFIG, finish=FinishConfig(widths=(32,)))).eval()
+    assert model.finish is not None
+    torch.nn.init.normal_(model.finish.output.weight, std=0.1, generator=torch.Generator().manual_seed(0))
+    plain, told = (there_and_back(pictures, model, told) for told in (False, True))
+    with torch.no_grad():
+        latents = model.encode(pictures.images[:, None])
+        torch.testing.assert_close(plain, model.decode(latents)[:, 0])
+        torch.testing.assert_close(told, model.decode(latents, pictures.conditions)[:, 0])
+    assert (plain - told).abs().max() > 1e-2
 
 
 def test_the_command_prints_a_table(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from everroad.conditions.types import BoxList, Conditions, Presence
-from everroad.model.config import AutoencoderConfig, HTFTConfig, ModelConfig, SketchConfig, UNetConfig
+from everroad.model.config import AutoencoderConfig, FinishConfig, HTFTConfig, ModelConfig, SketchConfig, UNetConfig
 from everroad.model.world_model import WorldModel
 
 TINY = ModelConfig(
@@ -17,6 +17,7 @@ TINY = ModelConfig(
     unet=UNetConfig(widths=(32, 64), blocks=2, attention_levels=(1,), embed_width=32, token_width=32, condition_width=32),
     htft=HTFTConfig(zero_init=False),
     sketch=SketchConfig(widths=(32, 64)),
+    finish=FinishConfig(widths=(32, 64)),
 )
 
 

@@ -67,6 +67,8 @@ def test_round_trip(config: ModelConfig) -> None:
         ("sampler.steps", 10**9, "sampler.steps: expected 1 to 1000"),
         ("sampler.solver", ["euler"], "sampler.solver: expected euler or multistep"),
         ("sketch.widths", [0], "sketch.widths: expected multiples of 32"),
+        ("finish.widths", [40], "finish.widths: expected multiples of 32"),
+        ("unet.widths", [], "unet.widths: expected one or more"),
     ],
 )
 def test_fields_that_cannot_be_are_refused_by_name(field: str, value: object, message: str) -> None:

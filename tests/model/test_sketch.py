@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS
-from everroad.model.sketch import ELEVATIONS_RAD, LIGHTS, PLACES, Sketch, feature_count, features, light_of
+from everroad.model.lights import LIGHTS, light_of
+from everroad.model.sketch import ELEVATIONS_RAD, PLACES, Sketch, feature_count, features
 from everroad.scenario.types import TIMES_OF_DAY, WEATHERS
 from tests.model.conftest import TINY, make_conditions, make_model
 

@@ -52,23 +52,28 @@ def test_the_decoder_of_another_run(tmp_path):
     assert torch.equal(loaded.input.weight, model.input.weight.bfloat16().float())
 
 
-def test_the_sketch_of_other_runs(tmp_path):
-    model, other = get_recipe("town-stage1").build(), get_recipe("town-sketch").build()
+@pytest.mark.parametrize(("part", "recipe"), [("sketch", "town-sketch"), ("finish", "town-finish")])
+def test_the_detail_of_other_runs(tmp_path, part, recipe):
+    model, other = get_recipe("town-stage1").build(), get_recipe(recipe).build()
+
+    def output(world_model):
+        return (world_model.sketch.detail if part == "sketch" else world_model.finish).output.weight
+
     with torch.no_grad():
-        other.sketch.detail.output.weight.normal_()
+        output(other).normal_()
         other.input.weight.add_(1.0)
     make_run(tmp_path / "one", "town-stage1", model, [], 10)
     for name, steps in (("first", 20), ("second", 30)):
-        make_run(tmp_path / name, "town-sketch", other, [], steps)
-    sketches = [tmp_path / "first", tmp_path / "second"]
-    card = ship([tmp_path / "one"], None, tmp_path / "m.safetensors", None, sketch_dirs=sketches)
+        make_run(tmp_path / name, recipe, other, [], steps)
+    runs = {f"{part}_dirs": [tmp_path / "first", tmp_path / "second"]}
+    card = ship([tmp_path / "one"], None, tmp_path / "m.safetensors", None, **runs)
     loaded, _ = load_world_model(tmp_path / "m.safetensors")
-    assert torch.equal(loaded.sketch.detail.output.weight, other.sketch.detail.output.weight.bfloat16().float())
+    assert torch.equal(output(loaded), output(other).bfloat16().float())
     assert torch.equal(loaded.input.weight, model.input.weight.bfloat16().float())
-    assert [run["train_steps"] for run in card["sketch"]] == [20, 30]
+    assert [run["train_steps"] for run in card[part]] == [20, 30]
     assert card["samples"] == 320  # the denoiser's alone
     again = ship([tmp_path / "one"], None, tmp_path / "n.safetensors", None, card)
-    assert again["sketch"] == card["sketch"]
+    assert again[part] == card[part]
 
 
 def test_a_new_sketch_alone(tmp_path):

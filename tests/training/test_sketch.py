@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from everroad.model.checkpoint import packaged_path
+from everroad.model.lights import LIGHTS
 from everroad.model.presets import get_preset
-from everroad.model.sketch import LIGHTS
 from everroad.model.world_model import WorldModel
 from everroad.training.sketch import fit_lights, load_sketch, ridge
 

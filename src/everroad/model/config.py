@@ -18,6 +18,12 @@ def _refuse_outside(config: Any, least: int, most: int, group: str, *names: str)
             raise ValueError(f"{group}{name}: expected {least} to {most}, got {getattr(config, name)}")
 
 
+def _refuse_odd_widths(group: str, widths: tuple[int, ...]) -> None:
+    """Raises ``ValueError`` unless group normalisation can part them."""
+    if any(w % 32 or not 0 < w <= MOST_CHANNELS for w in widths):
+        raise ValueError(f"{group}widths: expected multiples of 32 (group normalisation has 32 groups), got {widths}")
+
+
 @dataclass(frozen=True)
 class UNetConfig:
     """Level widths from fine to coarse, residual blocks a level, levels with self- and cross-attention, embedding widths."""
@@ -31,8 +37,9 @@ class UNetConfig:
     condition_width: int = 64
 
     def __post_init__(self) -> None:
-        if not self.widths or any(w % 32 or not 0 < w <= MOST_CHANNELS for w in self.widths):
-            raise ValueError(f"unet.widths: expected multiples of 32 (group normalisation has 32 groups), got {self.widths}")
+        if not self.widths:
+            raise ValueError("unet.widths: expected one or more, got none")
+        _refuse_odd_widths("unet.", self.widths)
         _refuse_outside(self, 1, 32, "unet.", "blocks")
         _refuse_outside(self, 1, MOST_CHANNELS, "unet.", "heads", "embed_width", "condition_width")
         _refuse_outside(self, 2, MOST_CHANNELS, "unet.", "token_width")
@@ -86,18 +93,23 @@ class AutoencoderConfig:
 
 @dataclass(frozen=True)
 class SketchConfig:
-    """Widths of the network that adds detail to the closed-form sketch, from fine to coarse; none for no such network. With
-    ``decodes`` it also adds detail to the pictures that latents are decoded to, in place of the decoder's learned part, which
-    sees no layout."""
+    """Widths of the network that adds detail to the closed-form sketch, from fine to coarse; none for no such network."""
 
     widths: tuple[int, ...] = ()
-    decodes: bool = False
 
     def __post_init__(self) -> None:
-        if any(w % 32 or not 0 < w <= MOST_CHANNELS for w in self.widths):
-            raise ValueError(f"sketch.widths: expected multiples of 32 (group normalisation has 32 groups), got {self.widths}")
-        if self.decodes and not self.widths:
-            raise ValueError("sketch.decodes: expected False where sketch.widths names no network, got True")
+        _refuse_odd_widths("sketch.", self.widths)
+
+
+@dataclass(frozen=True)
+class FinishConfig:
+    """Widths of the network that adds detail, as the conditions tell it, to the picture of a frame's latents, from fine to
+    coarse; none for no such network: then the decoder's learned part does what can be done without conditions."""
+
+    widths: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _refuse_odd_widths("finish.", self.widths)
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,7 @@ class ModelConfig:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     belief: BeliefConfig = field(default_factory=BeliefConfig)
     sketch: SketchConfig = field(default_factory=SketchConfig)
+    finish: FinishConfig = field(default_factory=FinishConfig)
 
     def __post_init__(self) -> None:
         multiple = self.autoencoder.patch_px * 2

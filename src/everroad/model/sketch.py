@@ -9,10 +9,8 @@ lies. Axis letters: ``d`` features, ``l`` lights.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,10 +20,9 @@ from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, Conditions
 from everroad.model.alignment import GROUND_LAYERS, coarse_intrinsics
 from everroad.model.autoencoder import PatchCode
 from everroad.model.config import ModelConfig
-from everroad.model.sketch_detail import SketchDetail
-from everroad.scenario.types import TIMES_OF_DAY, WEATHERS
+from everroad.model.layout_detail import LayoutDetail
+from everroad.model.lights import LIGHTS, light_of
 
-LIGHTS = len(WEATHERS) * len(TIMES_OF_DAY)  # one more row of weights serves where either is absent
 ELEVATIONS_RAD = tuple(0.05 * i for i in range(-7, 8))
 ELEVATION_WIDTH_RAD = 0.04
 PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)  # across and down a box
@@ -36,7 +33,7 @@ NEAR_M = 0.5
 
 class Sketch(nn.Module):
     """Fixed weights: a buffer, which no optimiser touches, zero until a fit is loaded; and, where the config has one, the
-    network that adds detail to its picture (``model.sketch_detail``)."""
+    network that adds detail to its picture (``model.layout_detail``)."""
 
     weight: Float[Tensor, "l z d"]
 
@@ -44,22 +41,14 @@ class Sketch(nn.Module):
         super().__init__()
         self.patch = config.autoencoder.patch_px
         self.register_buffer("weight", torch.zeros(LIGHTS + 1, config.latent_channels, feature_count(self.patch)))
-        self.detail = SketchDetail(config.sketch.widths, LIGHTS + 1) if config.sketch.widths else None
+        self.detail = LayoutDetail(config.sketch.widths) if config.sketch.widths else None
 
     def forward(self, conditions: Conditions, code: PatchCode) -> Float[Tensor, "bv z y x"]:
         """The sketch of each view, in fp32."""
         closed = self.closed_form(conditions)
         if self.detail is None:
             return closed
-        return code.encode(self.add_detail(conditions, code.decode(closed)))
-
-    def add_detail(self, conditions: Conditions, picture: Float[Tensor, "bv 3 h w"]) -> Float[Tensor, "bv 3 h w"]:
-        """A picture (the closed form's, or that of a frame's latents) with what the network adds to it under its conditions."""
-        detail: SketchDetail = self.detail  # type: ignore[assignment]
-        weights = detail.output.weight
-        stored_short = weights.dtype == torch.bfloat16  # for inference; a training around this casts as it likes
-        with torch.autocast(weights.device.type, torch.bfloat16) if stored_short else nullcontext():
-            return picture + detail(conditions, light_of(conditions), picture)
+        return code.encode(self.detail.added_to(code.decode(closed), conditions))
 
     def closed_form(self, conditions: Conditions) -> Float[Tensor, "bv z y x"]:
         """The linear part alone."""
@@ -67,12 +56,6 @@ class Sketch(nn.Module):
             given = features(conditions, self.patch)
             weight = self.weight[light_of(conditions)].repeat_interleave(conditions.map_image.shape[1], 0)
             return torch.bmm(weight, given.flatten(2)).unflatten(2, given.shape[2:])
-
-
-def light_of(conditions: Conditions) -> Int[Tensor, "b"]:
-    """Which weights: weather by weather, within it by time of day; the last where either is absent."""
-    there = conditions.present.weather & conditions.present.time_of_day
-    return torch.where(there, conditions.weather * len(TIMES_OF_DAY) + conditions.time_of_day, LIGHTS)
 
 
 def feature_count(patch_px: int) -> int:

@@ -21,6 +21,7 @@ from everroad.model.belief import AS_PREDICTED, source_weights, untold_share
 from everroad.model.config import BeliefConfig, ModelConfig
 from everroad.model.embedders import AnchorEmbedder, BoxEmbedder, LayoutEmbedder, MotionEmbedder, fourier
 from everroad.model.htft import HTFT
+from everroad.model.layout_detail import LayoutDetail
 from everroad.model.memory import MemoryRow
 from everroad.model.sketch import Sketch
 from everroad.model.unet import UNet
@@ -61,6 +62,7 @@ class WorldModel(nn.Module):
         width, embed = unet.widths[0], unet.embed_width
         self.autoencoder = Autoencoder(config.autoencoder)
         self.sketch = Sketch(config)
+        self.finish = LayoutDetail(config.finish.widths) if config.finish.widths else None
         self.layout, self.boxes = LayoutEmbedder(config), BoxEmbedder(config)
         self.anchor, self.motion = AnchorEmbedder(config), MotionEmbedder(config)
         self.noise_levels = nn.Linear(2 * 32, embed)
@@ -83,12 +85,12 @@ class WorldModel(nn.Module):
         return self.autoencoder.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
 
     def decode(self, latents: Float[Tensor, "b v z y x"], conditions: Conditions | None = None) -> Float[Tensor, "b v 3 h w"]:
-        """Pictures in [0, 1]; ``conditions`` are the frame's, where they are known (``SketchConfig.decodes``)."""
+        """Pictures in [0, 1]; ``conditions`` are the frame's, where they are known (``FinishConfig``)."""
         flat = latents.flatten(0, 1)
-        if conditions is not None and self.config.sketch.decodes:
-            pictures = self.sketch.add_detail(conditions, self.autoencoder.code.decode(flat))
-        else:
+        if conditions is None or self.finish is None:
             pictures = self.autoencoder.decode(flat)
+        else:
+            pictures = self.finish.added_to(self.autoencoder.code.decode(flat), conditions)
         return pictures.clamp(0, 1).unflatten(0, latents.shape[:2])
 
     def legal(self, latents: Float[Tensor, "b v z y x"]) -> Float[Tensor, "b v z y x"]:

@@ -107,8 +107,9 @@ class DenoiserRecipe(Recipe):
         return model
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
-        """Everything but the autoencoder, the sketch and the unused projections of HTFT."""
-        return [p for name, p in module.named_parameters() if not name.startswith(("autoencoder.", "sketch.", "unet.htft."))]
+        """Everything but the autoencoder, what adds detail, and the unused projections of HTFT."""
+        apart = ("autoencoder.", "sketch.", "finish.", "unet.htft.")
+        return [p for name, p in module.named_parameters() if not name.startswith(apart)]
 
     def block_config(self) -> BlockConfig:
         """Where the pictures come from."""

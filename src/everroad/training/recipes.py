@@ -9,15 +9,16 @@ from everroad.training.block_plan import BlockPlan
 from everroad.training.decoder import DecoderRecipe
 from everroad.training.degrade import DegradeConfig
 from everroad.training.denoiser import DenoiserRecipe
+from everroad.training.detail import FinishRecipe, SketchRecipe
 from everroad.training.layout_critic import RealismConfig
 from everroad.training.own_frames import OwnFramesConfig
 from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
-from everroad.training.sketch_detail import SketchRecipe
 from everroad.training.walks import RolloutRecipe, WalkRecipe
 
 # Few views that serve often are learnt by heart (docs/decisions/0010), so: many places, each for a short time.
 _FRAMES = BlockPlan(towns=24, segments=8, frames=13, uses=4, town_seconds=40.0)
 _WALKS = BlockPlan(towns=24, segments=4, frames=25, uses=2, town_seconds=40.0)
+_OWN_FRAMES = BlockPlan(towns=40, segments=5, frames=13, uses=3, town_seconds=40.0)  # all rolled out
 _PICTURES = BlockPlan(towns=64, segments=20, frames=2, uses=3, town_seconds=40.0)  # where no previous frame is read
 # The sketch of a frame whose conditions are withheld must be drawn for that one train step.
 _SELDOM = DegradeConfig(drop_map=0.02, drop_boxes=0.02, drop_scalars=0.02)
@@ -51,11 +52,17 @@ def _stages(preset: str, batch: int, samples: int, learning_rate: float) -> dict
     }  # fmt: skip
 
 
-def _sketch(preset: str) -> dict[str, Recipe]:
-    """The network on top of the sketch, for presets that have one."""
+def _detail(preset: str) -> dict[str, Recipe]:
+    """The networks that add detail, for presets that have them: to the sketch (before stage 1), to frames (after stage 3)."""
     return {
         f"{preset}-sketch": SketchRecipe(
             name=f"{preset}-sketch", preset=preset, batch=8, train_steps=8000, plan=_PICTURES, object_weight=2.0,
+            loop=LoopConfig(checkpoint_steps=2000, checkpoint_minutes=5.0), realism=RealismConfig(weight=0.6, ramp_steps=400),
+            optimiser=OptimiserConfig("muon", 8e-4, warmup_steps=50, ema_decay=0.995),
+        ),
+        f"{preset}-finish": FinishRecipe(
+            name=f"{preset}-finish", preset=preset, batch=8, train_steps=4500, plan=_OWN_FRAMES, object_weight=2.0,
+            own=OwnFramesConfig(share=1.0, depth=12, from_nothing=0.3),
             loop=LoopConfig(checkpoint_steps=2000, checkpoint_minutes=5.0), realism=RealismConfig(weight=0.6, ramp_steps=400),
             optimiser=OptimiserConfig("muon", 8e-4, warmup_steps=50, ema_decay=0.995),
         ),
@@ -63,8 +70,8 @@ def _sketch(preset: str) -> dict[str, Recipe]:
 
 
 RECIPES: dict[str, Recipe] = {
-    **_sketch("town"),
-    **_sketch("town-hd"),
+    **_detail("town"),
+    **_detail("town-hd"),
     **_stages("town", batch=32, samples=500_000, learning_rate=6e-4),
     **_stages("town-nano", batch=16, samples=200_000, learning_rate=8e-4),
     **_stages("town-hd", batch=64, samples=4_000_000, learning_rate=4e-4),

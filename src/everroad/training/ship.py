@@ -1,5 +1,5 @@
 """A run's averaged weights as a model file with its card: ``python -m everroad.training.ship RUN --out FILE``, and with
-``--decoder RUN`` and ``--sketch RUN…`` those of the parts that train alone.
+``--decoder RUN``, ``--sketch RUN…`` and ``--finish RUN…`` those of the parts that train alone.
 
 The card holds what is known of the run: data, recipe and its settings, command, hardware, hours, training samples of every
 stage, git commit. Runs that began with shipped weights go on from those weights' card (``--after CARD``). Scores are added by
@@ -24,10 +24,11 @@ from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 from everroad.stream.hardware import describe_hardware
 from everroad.training.checkpoint import copy_tensors, load_run_weights
+from everroad.training.detail import FinishRecipe, SketchRecipe
 from everroad.training.layout_critic import CRITIC
 from everroad.training.recipes import RECIPES
 
-DETAIL, SKETCH_DETAIL = "autoencoder.detail.", "sketch.detail."
+DETAIL = "autoencoder.detail."
 
 
 def run_facts(run_dir: Path) -> dict[str, Any]:
@@ -108,10 +109,11 @@ def ship(
     earlier: dict[str, Any] | None = None,
     others: Sequence[Path] = (),
     sketch_dirs: Sequence[Path] = (),
+    finish_dirs: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card, whose stages follow
     those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships;
-    without a run, they alone. ``sketch_dirs`` are the sketch's runs in order.
+    without a run, they alone. ``sketch_dirs`` and ``finish_dirs`` are the runs, in order, of the networks that add detail.
 
     Raises ``ValueError`` where there is neither a run nor earlier weights with their card.
     """
@@ -123,8 +125,9 @@ def ship(
     tensors = mean_weights([{name: t for name, t in weights.items() if not name.startswith(CRITIC)} for weights in each])
     if decoder_dir is not None:
         tensors |= {name: t for name, t in load_run_weights(decoder_dir, "ema").items() if name.startswith(DETAIL)}
-    if sketch_dirs:
-        tensors |= {name: t for name, t in load_run_weights(sketch_dirs[-1], "ema").items() if name.startswith(SKETCH_DETAIL)}
+    for runs, part in ((sketch_dirs, SketchRecipe.PART), (finish_dirs, FinishRecipe.PART)):
+        for run in runs[-1:]:
+            tensors |= {name: t for name, t in load_run_weights(run, "ema").items() if name.startswith(part)}
     load_weights(model, tensors, "weights to ship")
     stages = [*(earlier["stages"] if earlier else []), *(run_facts(run) for run in run_dirs)]
     card = {
@@ -132,6 +135,7 @@ def ship(
         "stages": stages,
         "decoder": run_facts(decoder_dir) if decoder_dir else (earlier or {}).get("decoder"),
         "sketch": [run_facts(run) for run in sketch_dirs] or (earlier or {}).get("sketch", []),
+        "finish": [run_facts(run) for run in finish_dirs] or (earlier or {}).get("finish", []),
         "mean_of_checkpoints": len(each) if run_dirs or len(each) > 1 else (earlier or {}).get("mean_of_checkpoints", 1),
         "samples": sum(stage["samples"] for stage in stages),
         "hardware": describe_hardware(torch.device("cpu")),
@@ -152,6 +156,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="*", help="run folders of the stages, in order; the last one's weights ship")
     parser.add_argument("--decoder", type=Path, help="run folder of the decoder")
     parser.add_argument("--sketch", type=Path, nargs="+", help="run folders of the sketch's network, in order")
+    parser.add_argument("--finish", type=Path, nargs="+", help="run folders of the network that finishes frames, in order")
     parser.add_argument("--out", type=Path, required=True, help="model file to write")
     parser.add_argument("--scores", type=Path, help="report.json of evaluate quick")
     parser.add_argument("--after", type=Path, help="card (.json) of the weights that the first run began with")
@@ -160,7 +165,10 @@ def main() -> None:
     others = arguments.mean_with or []
     scores = scores_of(arguments.scores) if arguments.scores else None
     earlier = json.loads(arguments.after.read_text()) if arguments.after else None
-    card = ship(arguments.runs, arguments.decoder, arguments.out, scores, earlier, others, arguments.sketch or [])
+    card = ship(
+        arguments.runs, arguments.decoder, arguments.out, scores, earlier, others, arguments.sketch or [],
+        arguments.finish or [],
+    )  # fmt: skip
     print(f"{arguments.out}: {card['samples']} samples")
 
 

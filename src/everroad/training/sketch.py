@@ -19,8 +19,9 @@ from everroad.data.addressing import addressed_generator
 from everroad.data.clips import ClipSpec, render_town
 from everroad.model.autoencoder import PatchCode
 from everroad.model.checkpoint import load_weights, packaged_path, read_safetensors
+from everroad.model.lights import LIGHTS, light_of
 from everroad.model.presets import get_preset
-from everroad.model.sketch import LIGHTS, features, light_of
+from everroad.model.sketch import features
 from everroad.model.world_model import WorldModel
 
 TOWNS, PICTURES = 160, 5

@@ -155,7 +155,7 @@ class RolloutRecipe(WalkRecipe):
             raise ValueError(f"double_steps: expected at least 1, got {self.double_steps}")
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
-        return [p for name, p in module.named_parameters() if not name.startswith(("autoencoder.", "sketch."))]
+        return [p for name, p in module.named_parameters() if not name.startswith(("autoencoder.", "sketch.", "finish."))]
 
     def walk_sigmas(self, first: int, level: Tensor, levels: Tensor) -> Float[Tensor, "b"]:
         """The sampler's own levels, so that each slot reads the memory row of its level."""

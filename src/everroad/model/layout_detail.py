@@ -1,21 +1,24 @@
-"""What the closed-form sketch lacks: a small network that reads the conditions alone, on pixels unshuffled by four.
+"""A small network that adds to a picture the detail that the conditions tell, on pixels unshuffled by four.
 
 Patches of eight pixels are coarse for lines and cars, and a linear function of them draws no wheels. So the conditions, and
-the sketch's own picture, go once a frame (not once a denoise step) through a U-Net of three levels on a grid twice as fine as
-that of the latents. It draws what is to be added to the picture. Trained alone (``training.sketch_detail``), then fixed.
+a picture, go once a frame (not once a denoise step) through a U-Net on a grid twice as fine as that of the latents. It draws
+what is to be added. One such network adds to the sketch's closed form (``model.sketch``), another to the picture of a frame's
+latents (``WorldModel.decode``); each is trained alone (``training.detail``), then fixed.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, Conditions
 from everroad.model.alignment import COARSE_PX
+from everroad.model.lights import LIGHTS, light_of
 from everroad.model.patches import patches_conv
 from everroad.model.surfaces import SURFACE_CHANNELS, surfaces
 from everroad.model.unet import ResBlock
@@ -25,13 +28,13 @@ EMBED = 64
 FINE = 24  # channels at 2 pixels a cell
 
 
-class SketchDetail(nn.Module):
+class LayoutDetail(nn.Module):
     """``widths``: channels at 4, 8 and 16 pixels a cell; a last layer works at 2. Adds nothing until it is trained."""
 
-    def __init__(self, widths: tuple[int, ...], lights: int) -> None:
+    def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         pictures = len(MAP_LAYERS) + len(BOX_LAYERS) + 1 + 3
-        self.light = nn.Embedding(lights, EMBED)
+        self.light = nn.Embedding(LIGHTS + 1, EMBED)
         self.input = nn.Conv2d(pictures * BLOCK_PX**2 + SURFACE_CHANNELS, widths[0], 1)
         self.encoder = nn.ModuleList(ResBlock(width, width, EMBED) for width in widths)
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in pairwise(widths))
@@ -44,11 +47,16 @@ class SketchDetail(nn.Module):
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)  # type: ignore[arg-type]
 
-    def forward(
-        self, conditions: Conditions, light: Int[Tensor, "b"], picture: Float[Tensor, "n 3 h w"]
-    ) -> Float[Tensor, "n 3 h w"]:
-        """What to add to ``picture``, the closed-form sketch's (views folded into the batch)."""
-        embedding = self.light(light).repeat_interleave(conditions.map_image.shape[1], 0)
+    def added_to(self, picture: Float[Tensor, "n 3 h w"], conditions: Conditions) -> Float[Tensor, "n 3 h w"]:
+        """The picture with its detail."""
+        weights = self.output.weight
+        stored_short = weights.dtype == torch.bfloat16  # for inference; a training around this casts as it likes
+        with torch.autocast(weights.device.type, torch.bfloat16) if stored_short else nullcontext():
+            return picture + self(picture, conditions)
+
+    def forward(self, picture: Float[Tensor, "n 3 h w"], conditions: Conditions) -> Float[Tensor, "n 3 h w"]:
+        """What to add to ``picture`` (views folded into the batch)."""
+        embedding = self.light(light_of(conditions)).repeat_interleave(conditions.map_image.shape[1], 0)
         pictures = (_told(conditions, picture.dtype), (picture - 0.5).contiguous(memory_format=torch.channels_last))
         seen, skips = _of_pictures(self.input.weight[:, :-SURFACE_CHANNELS], pictures, BLOCK_PX), []
         h = seen + F.conv2d(surfaces(conditions), self.input.weight[:, -SURFACE_CHANNELS:], self.input.bias)

@@ -1,4 +1,4 @@
-"""The network on top of the closed-form sketch: where it reads from, and that it starts at nothing."""
+"""The networks that add detail, to the closed-form sketch and to frames: what they read, and that they start at nothing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from everroad.conditions.types import Conditions, map_tensors
-from everroad.model.config import SketchConfig
+from everroad.model.config import FinishConfig, SketchConfig
 from everroad.model.presets import get_preset
-from everroad.model.sketch import light_of
 from everroad.model.world_model import WorldModel
 from tests.model.conftest import TINY, make_conditions, make_model
 
@@ -48,7 +47,7 @@ def test_it_reads_every_part_that_is_there_and_none_that_is_not(part: str):
 def sketched_detail(model: WorldModel, conditions: Conditions, picture: torch.Tensor) -> torch.Tensor:
     assert model.sketch.detail is not None
     with torch.no_grad():
-        return model.sketch.detail(conditions, light_of(conditions), picture)
+        return model.sketch.detail(picture, conditions)
 
 
 def test_each_sample_is_drawn_from_its_own_conditions():
@@ -64,18 +63,20 @@ def test_a_preset_may_leave_it_out():
     assert get_preset("town").sketch.widths
     with pytest.raises(ValueError, match="multiples of 32"):
         SketchConfig(widths=(40,))
-    with pytest.raises(ValueError, match=r"sketch\.decodes: expected False"):
-        SketchConfig(decodes=True)
+    with pytest.raises(ValueError, match=r"^finish\.widths: expected multiples of 32"):
+        FinishConfig(widths=(0,))
 
 
-def test_decoding_adds_detail_where_conditions_are_known_and_the_config_says_so():
-    config, conditions = replace(TINY, sketch=replace(TINY.sketch, decodes=True)), make_conditions(views=2)
-    model, plain = make_model(config), make_model()
+def test_frames_are_finished_where_their_conditions_are_known_and_the_preset_has_the_network():
+    model, plain = make_model(), make_model(replace(TINY, finish=FinishConfig()))
+    conditions = make_conditions(views=2)
     latents = 0.3 * torch.randn(2, 2, 8, 4, 6, generator=torch.Generator().manual_seed(1))
+    assert model.finish is not None
     with torch.no_grad():
         picture = model.autoencoder.code.decode(latents.flatten(0, 1))
-        expected = (picture + sketched_detail(model, conditions, picture)).clamp(0, 1).unflatten(0, (2, 2))
+        expected = (picture + model.finish(picture, conditions)).clamp(0, 1).unflatten(0, (2, 2))
         torch.testing.assert_close(model.decode(latents, conditions), expected)
-        assert (model.decode(latents, conditions) - plain.decode(latents)).abs().max() > 1e-3
-        assert torch.equal(model.decode(latents), plain.decode(latents))
+        learned = model.autoencoder.decode(latents.flatten(0, 1)).clamp(0, 1).unflatten(0, (2, 2))
+        assert torch.equal(model.decode(latents), learned)
         assert torch.equal(plain.decode(latents, conditions), plain.decode(latents))
+        assert (expected - learned).abs().max() > 1e-3
