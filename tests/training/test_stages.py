@@ -106,12 +106,15 @@ def test_stage_1_targets_follow_their_previous_frames():
             assert torch.equal(block.images[clip, frame - 1], previous)
 
 
-def test_stage_2_trains_htft_alone_and_stage_3_all_but_the_autoencoder():
+def test_stage_2_trains_htft_alone_and_stage_3_all_but_autoencoder_and_detail():
     model = make_model()
     two = {id(p) for p in recipe_of(WalkRecipe).parameters(model)}
     assert two == {id(p) for n, p in model.named_parameters() if n.startswith("unet.htft.")}
     three = {id(p) for p in recipe_of(RolloutRecipe).parameters(model)}
-    assert three == {id(p) for n, p in model.named_parameters() if not n.startswith(("autoencoder.", "sketch."))}
+    apart = ("autoencoder.", "sketch.", "finish.")
+    assert three == {id(p) for n, p in model.named_parameters() if not n.startswith(apart)}
+    one = {id(p) for p in recipe_of(DenoiserRecipe).parameters(model)}
+    assert one == three - two
 
 
 def test_stage_2_holds_the_noise_level_and_remembers_the_walk():
