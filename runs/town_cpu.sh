@@ -15,5 +15,8 @@ python -m everroad.training.ship "$out/stage1" --decoder "$out/decoder" --sketch
 everroad train town-stage2 "init=$out/stage1.safetensors" --out "$out/stage2" "${options[@]}"
 python -m everroad.training.ship "$out/stage1" "$out/stage2" --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/stage2.safetensors"
 everroad train town-stage3 "init=$out/stage2.safetensors" --out "$out/stage3" "${options[@]}"
-python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/town.safetensors"
+python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/stage3.safetensors"
+everroad train town-finish "init=$out/stage3.safetensors" --out "$out/finish" "${options[@]}"
+python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --sketch "$out/sketch" --finish "$out/finish" \
+    --out "$out/town.safetensors"
 everroad evaluate quick --weights "$out/town.safetensors" --out "$out/quick" --dtype auto

@@ -16,5 +16,8 @@ python -m everroad.training.ship "$out/stage1" --decoder "$out/decoder" --sketch
 everroad train town-stage2 "init=$out/stage1.safetensors" "${plan[@]}" batch=128 --out "$out/stage2" "${options[@]}"
 python -m everroad.training.ship "$out/stage1" "$out/stage2" --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/stage2.safetensors"
 everroad train town-stage3 "init=$out/stage2.safetensors" "${plan[@]}" batch=128 --out "$out/stage3" "${options[@]}"
-python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/town.safetensors"
+python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --sketch "$out/sketch" --out "$out/stage3.safetensors"
+everroad train town-finish "init=$out/stage3.safetensors" plan.workers=14 plan.towns=112 batch=32 train_steps=9000 --out "$out/finish" "${options[@]}"
+python -m everroad.training.ship "$out"/stage{1,2,3} --decoder "$out/decoder" --sketch "$out/sketch" --finish "$out/finish" \
+    --out "$out/town.safetensors"
 everroad evaluate quick --weights "$out/town.safetensors" --out "$out/quick" --device cuda --dtype bfloat16
