@@ -170,7 +170,8 @@ class DenoiserRecipe(Recipe):
     def free_fields(self) -> tuple[str, ...]:
         return (*super().free_fields(), "plan.workers", "plan.cache_dir")
 
-    def _batch(self, block: Block, roll_outs: RollOuts | None, sketches: Sketches, train_step: int) -> FrameBatch:
+    def _batch(self, block: Block, roll_outs: RollOuts | None, sketches: Sketches, train_step: int) -> Any:
+        """What one train step reads; recipes that train something else on such blocks read something else."""
         draws = frame_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
         config = get_preset(self.preset)
         rolled = np.zeros(self.batch, dtype=bool) if roll_outs is None else roll_outs.rolled(draws.clip)

@@ -6,7 +6,8 @@ Absolute differences from the painted picture and from its gradients, and a crit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -56,7 +57,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetailRecipe(DenoiserRecipe):
+class DetailRecipe(DenoiserRecipe, ABC):
     """Trains one network and nothing else. ``edges`` weighs the gradients' differences."""
 
     PART: ClassVar[str] = ""  # what the network's weights in a model file begin with
@@ -67,17 +68,17 @@ class DetailRecipe(DenoiserRecipe):
         if not 0 <= self.edges <= 1000:
             raise ValueError(f"edges: expected 0 to 1000, got {self.edges}")
 
+    @abstractmethod
     def network(self, model: WorldModel) -> LayoutDetail | None:
         """The one that trains."""
-        raise NotImplementedError
 
+    @abstractmethod
     def task(self, model: WorldModel, conditions: Conditions, batch: DetailBatch) -> Task:
         """What it is to do; ``conditions`` are those that are not withheld."""
-        raise NotImplementedError
 
+    @abstractmethod
     def seen(self, model: WorldModel, made: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
         """What is seen of what it makes."""
-        raise NotImplementedError
 
     def build(self) -> nn.Module:
         model: WorldModel = super().build()  # type: ignore[assignment]
@@ -88,18 +89,7 @@ class DetailRecipe(DenoiserRecipe):
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
         return [p for name, p in module.named_parameters() if name.startswith((self.PART, CRITIC))]
 
-    def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
-        per_block = self.steps_per_block()
-        with self.prefetcher(first_train_step // per_block) as blocks:
-            train_step, made = first_train_step, dict(carried or {}) if first_train_step % per_block else {}
-            for block in blocks:
-                roll_outs = RollOuts(block, self.seed, self.own, made.pop(OWN, None)) if self.own.share else None
-                sketches = Sketches(block)
-                while train_step // per_block == block.index:
-                    yield self._pictures(block, roll_outs, sketches, train_step)
-                    train_step += 1
-
-    def _pictures(self, block: Block, roll_outs: RollOuts | None, sketches: Sketches, train_step: int) -> DetailBatch:
+    def _batch(self, block: Block, roll_outs: RollOuts | None, sketches: Sketches, train_step: int) -> DetailBatch:
         draws = frame_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
         frame = draws.frame - 1  # the last frame of a clip is not rolled out
         channels = get_preset(self.preset).latent_channels
