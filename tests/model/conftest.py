@@ -17,7 +17,7 @@ TINY = ModelConfig(
     unet=UNetConfig(widths=(32, 64), blocks=2, attention_levels=(1,), embed_width=32, token_width=32, condition_width=32),
     htft=HTFTConfig(zero_init=False),
     sketch=SketchConfig(widths=(32, 64)),
-    finish=FinishConfig(widths=(32, 64)),
+    finish=FinishConfig(widths=(32, 64), feedback=0.35),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from everroad.model.config import ModelConfig, config_from_json, config_to_json
+from everroad.model.config import FinishConfig, ModelConfig, config_from_json, config_to_json
 from everroad.model.presets import PRESETS
 from tests.model.conftest import TINY
 
@@ -68,12 +68,18 @@ def test_round_trip(config: ModelConfig) -> None:
         ("sampler.solver", ["euler"], "sampler.solver: expected euler or multistep"),
         ("sketch.widths", [0], "sketch.widths: expected multiples of 32"),
         ("finish.widths", [40], "finish.widths: expected multiples of 32"),
+        ("finish.feedback", 1.5, "finish.feedback: expected 0 to 1"),
         ("unet.widths", [], "unet.widths: expected one or more"),
     ],
 )
 def test_fields_that_cannot_be_are_refused_by_name(field: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         config_from_json(ModelConfig, as_json({field: value}))
+
+
+def test_without_a_network_that_finishes_frames_nothing_is_fed_back() -> None:
+    with pytest.raises(ValueError, match=r"finish\.feedback: expected 0 without a network that finishes frames, got 0\.5"):
+        FinishConfig(feedback=0.5)
 
 
 def test_a_config_that_is_none_and_a_missing_field_are_refused() -> None:

@@ -80,3 +80,16 @@ def test_frames_are_finished_where_their_conditions_are_known_and_the_preset_has
         assert torch.equal(model.decode(latents), learned)
         assert torch.equal(plain.decode(latents, conditions), plain.decode(latents))
         assert (expected - learned).abs().max() > 1e-3
+
+
+def test_until_the_network_has_learnt_the_decoder_serves_and_nothing_is_fed_back():
+    model, conditions = make_model(), make_conditions()
+    latents = torch.randn(2, 1, TINY.latent_channels, TINY.latent_rows, TINY.latent_columns)
+    assert model.finish is not None
+    with torch.no_grad():
+        assert model.feeds_back
+        assert not torch.equal(model.decode(latents, conditions), model.decode(latents))
+        for parameter in (model.finish.output.weight, model.finish.output.bias):
+            parameter.zero_()  # as it begins
+        assert torch.equal(model.decode(latents, conditions), model.decode(latents))
+        assert not model.feeds_back

@@ -239,3 +239,21 @@ def test_legal_latents_are_those_of_pictures(tiny_model):
     wild = latents(0) * 30
     decode = tiny_model.autoencoder.code.decode
     assert decode(wild.flatten(0, 1)).abs().max() > 2 * decode(tiny_model.legal(wild).flatten(0, 1)).abs().max()
+
+
+@pytest.mark.parametrize("feedback", [0.0, 0.25, 1.0])
+def test_detail_goes_back_in_its_share_and_colours_do_not(feedback):
+    config = replace(TINY, finish=replace(TINY.finish, feedback=feedback))
+    model = make_model(config)
+    drawn = latents(0)
+    pictures = model.autoencoder.code.decode(drawn[:, 0])[:, None]
+    detail = torch.randn(pictures.shape, generator=torch.Generator().manual_seed(5))
+    cells = detail.unflatten(-1, (-1, 8)).unflatten(-3, (-1, 8))
+    detail = (cells - cells.mean((-1, -3), keepdim=True)).flatten(-4, -3).flatten(-2)
+    colour = (
+        torch.randn(2, 1, 3, 4, 6, generator=torch.Generator().manual_seed(6)).repeat_interleave(8, -1).repeat_interleave(8, -2)
+    )
+    back = model.fed_back(drawn, pictures + detail + colour)
+    seen = model.encode(pictures + detail) - model.encode(pictures)
+    torch.testing.assert_close(back, drawn + feedback * seen, rtol=1e-4, atol=1e-4)
+    assert torch.allclose(back, drawn, atol=1e-4) == (feedback == 0)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from everroad.conditions.types import BOX_LAYERS, MAP_LAYERS, BoxList, Conditions, Presence
 from everroad.model.alignment import FlowGrids
 from everroad.model.belief import AS_PREDICTED
-from everroad.model.config import AutoencoderConfig, BeliefConfig, HTFTConfig, ModelConfig, UNetConfig
+from everroad.model.config import AutoencoderConfig, BeliefConfig, FinishConfig, HTFTConfig, ModelConfig, UNetConfig
 from everroad.model.memory import MemoryRow
 from everroad.model.world_model import Context, Previous, WorldModel
 
@@ -24,6 +24,7 @@ CONFIG = ModelConfig(
     unet=UNetConfig(widths=(32,), blocks=1, attention_levels=()),
     htft=HTFTConfig(ages=(1, 2, 4), length=4),
     belief=BeliefConfig(retention=0.3, choice=1.5),
+    finish=FinishConfig(widths=(32,), feedback=0.35),
 )
 
 
@@ -48,8 +49,15 @@ class FakeWorldModel(WorldModel):
     def decode(self, latents: Tensor, conditions: Conditions | None = None) -> Tensor:
         patches = self.decoder(latents.flatten(0, 1))
         if conditions is not None:
-            patches = patches + conditions.map_image[:, :, :1].float().mean() / 255
+            patches = patches + conditions.map_image[:, :, :1].flatten(0, 1).float().mean((1, 2, 3), keepdim=True) / 255
         return nn.functional.pixel_shuffle(patches, self.patch).sigmoid().unflatten(0, latents.shape[:2])
+
+    @property
+    def feeds_back(self) -> bool:
+        return self.config.finish.feedback > 0
+
+    def fed_back(self, latents: Tensor, pictures: Tensor) -> Tensor:
+        return latents + self.config.finish.feedback * self.encode(pictures)
 
     def legal(self, latents: Tensor) -> Tensor:
         return latents

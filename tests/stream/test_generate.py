@@ -153,7 +153,8 @@ def test_next_frame_is_the_sampler_written_out(kit, fake, solver):
                 written.append(features)
             history = [written, *history]
         assert torch.equal(frame.latents, x)
-        assert torch.equal(after.previous, x)
+        with torch.no_grad():
+            assert torch.equal(after.previous, fake.fed_back(x, fake.decode(x, conditions)))
         state = after
     assert state.frame_index.tolist() == [5]
     assert torch.equal(state.memory.entries[1][0][:, :, 2], history[1][2])
@@ -238,8 +239,20 @@ def test_a_frame_is_decoded_under_its_own_conditions(kit, fake):
     frame, state = next_frame(fake, begin(kit, fake), conditions)
     with torch.no_grad():
         assert torch.equal(frame.decode(fake), fake.decode(frame.latents, conditions))
-        assert torch.equal(last_frame(state).decode(fake), fake.decode(frame.latents))  # a state does not know them
+        assert torch.equal(last_frame(state).decode(fake), fake.decode(state.previous))  # a state does not know them
     assert not torch.equal(frame.decode(fake), last_frame(state).decode(fake))
+
+
+@pytest.mark.parametrize("feedback", [0.0, 0.35])
+def test_what_goes_on_is_the_frame_with_its_share_of_detail(kit, feedback):
+    model = kit.build(config=replace(kit.config, finish=replace(kit.config.finish, feedback=feedback)))
+    frame, state = next_frame(model, begin(kit, model), told(kit)[0])
+    pictures = frame.decode(model)
+    assert torch.equal(pictures, model.decode(frame.latents, frame.conditions))
+    assert (frame.pictures is None) == (feedback == 0)
+    expected = model.fed_back(frame.latents, pictures) if feedback else frame.latents
+    assert torch.equal(state.previous, expected)
+    assert torch.equal(state.previous, frame.latents) == (feedback == 0)
 
 
 def test_no_gradient_but_tensors_that_may_enter_autograd(kit, fake):

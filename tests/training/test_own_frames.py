@@ -56,6 +56,21 @@ def test_own_frames_are_a_streams_that_is_shown_the_truth_every_so_often(block: 
         torch.testing.assert_close(roll_outs.at(rows(3), rows(frame)), state.previous.half().float(), rtol=5e-3, atol=5e-3)
 
 
+def test_frames_as_drawn_are_those_before_anything_is_fed_back(block: Block) -> None:
+    model = make_model()
+    fed, drawn = RollOuts(block, 7, OwnFramesConfig(depth=8)), RollOuts(block, 7, OwnFramesConfig(depth=8), as_drawn=True)
+    for roll_outs in (fed, drawn):
+        roll_outs.make(model, sketches(model, block))
+    clips = torch.arange(CLIPS)
+    assert torch.equal(fed.at(clips, 0 * clips), drawn.at(clips, 0 * clips))
+    for frame in range(1, FRAMES - 1):
+        latents = drawn.at(clips, frame + 0 * clips)
+        pictures = model.decode(latents, block.conditions_at(np.arange(CLIPS), np.full(CLIPS, frame)))
+        back = model.fed_back(latents, pictures)
+        assert not torch.allclose(back, latents, atol=1e-2)
+        torch.testing.assert_close(fed.at(clips, frame + 0 * clips), back, rtol=1e-2, atol=1e-2)
+
+
 def test_a_share_of_the_clips_starts_from_nothing(block: Block) -> None:
     model = make_model()
     roll_outs = RollOuts(block, 7, BLIND)

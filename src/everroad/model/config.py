@@ -104,12 +104,20 @@ class SketchConfig:
 @dataclass(frozen=True)
 class FinishConfig:
     """Widths of the network that adds detail, as the conditions tell it, to the picture of a frame's latents, from fine to
-    coarse; none for no such network: then the decoder's learned part does what can be done without conditions."""
+    coarse; none for no such network: then the decoder's learned part does what can be done without conditions.
+
+    ``feedback`` is the share of that detail which goes back into the stream with the frame; each cell's mean colour does not. A
+    frame that is moved and averaged at every step loses detail, and this makes up for it.
+    """
 
     widths: tuple[int, ...] = ()
+    feedback: float = 0.0
 
     def __post_init__(self) -> None:
         _refuse_odd_widths("finish.", self.widths)
+        _refuse_outside(self, 0, 1, "finish.", "feedback")
+        if self.feedback and not self.widths:
+            raise ValueError(f"finish.feedback: expected 0 without a network that finishes frames, got {self.feedback}")
 
 
 @dataclass(frozen=True)

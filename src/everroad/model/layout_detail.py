@@ -47,6 +47,11 @@ class LayoutDetail(nn.Module):
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)  # type: ignore[arg-type]
 
+    @property
+    def trained(self) -> bool:
+        """Whether it adds anything: its last layer begins as zeros."""
+        return bool(self.output.weight.any())
+
     def added_to(self, picture: Float[Tensor, "n 3 h w"], conditions: Conditions) -> Float[Tensor, "n 3 h w"]:
         """The picture with its detail."""
         weights = self.output.weight

@@ -87,11 +87,24 @@ class WorldModel(nn.Module):
     def decode(self, latents: Float[Tensor, "b v z y x"], conditions: Conditions | None = None) -> Float[Tensor, "b v 3 h w"]:
         """Pictures in [0, 1]; ``conditions`` are the frame's, where they are known (``FinishConfig``)."""
         flat = latents.flatten(0, 1)
-        if conditions is None or self.finish is None:
-            pictures = self.autoencoder.decode(flat)
-        else:
+        if conditions is not None and self.finish is not None and self.finish.trained:
             pictures = self.finish.added_to(self.autoencoder.code.decode(flat), conditions)
+        else:
+            pictures = self.autoencoder.decode(flat)
         return pictures.clamp(0, 1).unflatten(0, latents.shape[:2])
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether a part of what finishes a frame goes back into the stream."""
+        return self.config.finish.feedback > 0 and self.finish is not None and self.finish.trained
+
+    def fed_back(self, latents: Float[Tensor, "b v z y x"], pictures: Float[Tensor, "b v 3 h w"]) -> Float[Tensor, "b v z y x"]:
+        """What goes back into the stream of a frame with these latents, decoded to ``pictures`` (``FinishConfig.feedback``)."""
+        code, patch = self.autoencoder.code, self.config.autoencoder.patch_px
+        drawn = code.decode(latents.flatten(0, 1))
+        detail = pictures.flatten(0, 1) - drawn
+        detail = detail - nn.functional.interpolate(nn.functional.avg_pool2d(detail, patch), scale_factor=patch)
+        return code.encode(drawn + self.config.finish.feedback * detail).unflatten(0, latents.shape[:2])
 
     def legal(self, latents: Float[Tensor, "b v z y x"]) -> Float[Tensor, "b v z y x"]:
         """The latents with the patch code's picture clamped to [0, 1]: a guard against colours that run away in a roll-out."""

@@ -27,15 +27,18 @@ Features = tuple[Tensor, ...]  # per HTFT site "b v c y x"
 @dataclass(frozen=True)
 class Frame:
     """One finished frame of each stream: latents, decoded when asked; with the conditions that it was made under, where these
-    are known."""
+    are known, and the pictures where a part of them went back into the stream."""
 
     frame_index: Int[Tensor, "b"]
     latents: Float[Tensor, "b v z y x"]
     made_with: MadeWith
     conditions: Conditions | None = None
+    pictures: Float[Tensor, "b v 3 h w"] | None = None
 
     def decode(self, world_model: WorldModel) -> Float[Tensor, "b v 3 h w"]:
         """fp32 images in [0, 1], on the latents' device."""
+        if self.pictures is not None:
+            return self.pictures
         with inference(self.latents.device), networks_in(self.made_with.torch_dtype, self.latents.device):
             return world_model.decode(self.latents, self.conditions).float()
 
@@ -60,9 +63,11 @@ def next_frame(
         previous = previous_latent(world_model, state, frame_index, context)
         noisy = initial_noise(state.seed, frame_index, state.camera_names, state.made_with, state.previous)
         latents, memory = denoise_frame(world_model, noisy, previous, context, state.memory, state.made_with)
-    return Frame(frame_index, latents, state.made_with, conditions), replace(
-        state, frame_index=frame_index, previous=latents, memory=memory
-    )
+        frame = Frame(frame_index, latents, state.made_with, conditions)
+        if world_model.feeds_back:
+            pictures = frame.decode(world_model)
+            frame, latents = replace(frame, pictures=pictures), world_model.fed_back(latents, pictures)
+    return frame, replace(state, frame_index=frame_index, previous=latents, memory=memory)
 
 
 def stream(

@@ -133,7 +133,7 @@ class DenoiserRecipe(Recipe):
         with self.prefetcher(first_train_step // per_block) as blocks:
             train_step, made = first_train_step, dict(carried or {}) if first_train_step % per_block else {}
             for block in blocks:
-                roll_outs = RollOuts(block, self.seed, self.own, made.pop(OWN, None)) if self.own.share else None
+                roll_outs = self._roll_outs(block, made.pop(OWN, None)) if self.own.share else None
                 sketches = Sketches(block)
                 while train_step // per_block == block.index:
                     yield self._batch(block, roll_outs, sketches, train_step)
@@ -169,6 +169,9 @@ class DenoiserRecipe(Recipe):
 
     def free_fields(self) -> tuple[str, ...]:
         return (*super().free_fields(), "plan.workers", "plan.cache_dir")
+
+    def _roll_outs(self, block: Block, latents: Tensor | None) -> RollOuts:
+        return RollOuts(block, self.seed, self.own, latents)
 
     def _batch(self, block: Block, roll_outs: RollOuts | None, sketches: Sketches, train_step: int) -> Any:
         """What one train step reads; recipes that train something else on such blocks read something else."""

@@ -192,6 +192,9 @@ class FinishRecipe(DetailRecipe):
     def network(self, model: WorldModel) -> LayoutDetail | None:
         return model.finish
 
+    def _roll_outs(self, block: Block, latents: Tensor | None) -> RollOuts:
+        return RollOuts(block, self.seed, self.own, latents, as_drawn=True)
+
     def task(self, model: WorldModel, conditions: Conditions, batch: DetailBatch) -> Task:
         assert batch.roll_outs is not None, "a share of 1 makes them"
         real = batch.images.flatten(0, 1).float() / 255

@@ -65,11 +65,22 @@ class OwnFramesConfig:
 
 
 class RollOuts:
-    """The roll-outs of one block; ``latents`` are those of a run that was saved within it, ``None`` until ``make``."""
+    """The roll-outs of one block; ``latents`` are those of a run that was saved within it, ``None`` until ``make``.
+
+    They are what goes back into the streams, or, ``as_drawn``, the frames before anything is fed back to them
+    (``FinishConfig.feedback``).
+    """
 
     def __init__(
-        self, block: Block, seed: int, config: OwnFramesConfig, latents: Float[Tensor, "n f z y x"] | None = None
+        self,
+        block: Block,
+        seed: int,
+        config: OwnFramesConfig,
+        latents: Float[Tensor, "n f z y x"] | None = None,
+        *,
+        as_drawn: bool = False,
     ) -> None:
+        self._as_drawn = as_drawn
         self._block, self._seed, self._depth = block, seed, config.depth
         clips = block.images.shape[0]
         self._order = addressed_generator(seed, "own frames", block.index).permutation(clips)[: ceil(config.clips * clips)]
@@ -130,8 +141,8 @@ class RollOuts:
             if not blind and (frame - 1) % self._depth == 0:
                 state = replace(state, previous=model.encode(truth(frame - 1)).float())
             conditions = self._block.conditions_at(clip, first + frame).to(device)
-            _, state = next_frame(model, state, conditions, sketches.of(clip, first + frame))
-            latents.append(state.previous)
+            made, state = next_frame(model, state, conditions, sketches.of(clip, first + frame))
+            latents.append(made.latents if self._as_drawn else state.previous)
         return clip, torch.cat(latents, 1).half()
 
 

@@ -18,7 +18,7 @@ from everroad.training.walks import RolloutRecipe, WalkRecipe
 # Few views that serve often are learnt by heart (docs/decisions/0010), so: many places, each for a short time.
 _FRAMES = BlockPlan(towns=24, segments=8, frames=13, uses=4, town_seconds=40.0)
 _WALKS = BlockPlan(towns=24, segments=4, frames=25, uses=2, town_seconds=40.0)
-_OWN_FRAMES = BlockPlan(towns=40, segments=5, frames=13, uses=3, town_seconds=40.0)  # all rolled out
+_OWN_FRAMES = BlockPlan(towns=40, segments=3, frames=25, uses=3, town_seconds=40.0)  # all rolled out
 _PICTURES = BlockPlan(towns=64, segments=20, frames=2, uses=3, town_seconds=40.0)  # where no previous frame is read
 # The sketch of a frame whose conditions are withheld must be drawn for that one train step.
 _SELDOM = DegradeConfig(drop_map=0.02, drop_boxes=0.02, drop_scalars=0.02)
@@ -62,7 +62,7 @@ def _detail(preset: str) -> dict[str, Recipe]:
         ),
         f"{preset}-finish": FinishRecipe(
             name=f"{preset}-finish", preset=preset, batch=8, train_steps=4500, plan=_OWN_FRAMES, object_weight=2.0,
-            own=OwnFramesConfig(share=1.0, depth=12, from_nothing=0.3),
+            own=OwnFramesConfig(share=1.0, depth=24, from_nothing=0.3),
             loop=LoopConfig(checkpoint_steps=2000, checkpoint_minutes=5.0), realism=RealismConfig(weight=0.6, ramp_steps=400),
             optimiser=OptimiserConfig("muon", 8e-4, warmup_steps=50, ema_decay=0.995),
         ),
