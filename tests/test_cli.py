@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from everroad import __version__, cli, console
+from everroad.__main__ import main as entry
 from everroad.stream.folder import check_can_be_made
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "EVERROAD_TRACEBACK"}
@@ -96,7 +97,9 @@ def test_arguments_that_do_not_parse(
          "--frames: expected a whole number of at least 1, got '0'; see everroad generate --help"),
         ("generate a --out o --frames 0.9", "--frames: expected a whole number, got '0.9'; see everroad generate --help"),
         ("generate a --out o --steps 0.6", "--steps: expected a whole number, got '0.6'; see everroad generate --help"),
-        ("demo --threads 0", "--threads: expected a whole number of at least 1, got '0'; see everroad demo --help"),
+        ("demo --threads 0", "--threads: expected a whole number from 1 to 1024, got '0'; see everroad demo --help"),
+        ("demo --threads 9999999999",
+         "--threads: expected a whole number from 1 to 1024, got '9999999999'; see everroad demo --help"),
         ("demo --threads 1.5", "--threads: expected a whole number, got '1.5'; see everroad demo --help"),
         ("demo --device cpu:1", "--device: expected cpu, cuda or cuda:N, got 'cpu:1'; see everroad demo --help"),
         ("demo --dtype float16", "--dtype: expected one of float32, bfloat16, auto, got 'float16'; did you mean \"bfloat16\"?"),
@@ -162,6 +165,17 @@ def test_notes_of_an_error_say_what_was_kept() -> None:
     error = KeyboardInterrupt()
     error.add_note("kept out/video.partial.mp4")
     assert console.explain(error)[1] == "interrupted; kept out/video.partial.mp4"
+
+
+def test_an_interrupt_while_the_libraries_load_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("everroad.cli.main", interrupted)
+    assert entry() == 130
+    assert capsys.readouterr().err == "everroad: interrupted\n"
 
 
 def test_no_traceback_unless_asked_for(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,12 @@ import struct
 import zlib
 
 import av
+import cv2
 import numpy as np
 import pytest
 
-from everroad.media import VideoWriter, contact_sheet, panels, read_image, read_video_frames, write_png
+from everroad.media import VideoWriter, contact_sheet, panels, read_image, read_video_frames, refuse_broken_image, write_png
+from everroad.scenario.storage import load_scenario
 
 
 def _frame(index, height=64, width=96):
@@ -103,6 +105,8 @@ def test_odd_and_changing_sizes_are_refused(tmp_path):
         _film(tmp_path / "odd.mp4", [_frame(0, 63, 96)])
     with pytest.raises(ValueError, match="expected 96x64 like the first, got 64x64"):
         _film(tmp_path / "changing.mp4", [_frame(0), _frame(0, 64, 64)])
+    with pytest.raises(ValueError, match=r"at most 16384 pixels a side \(H\.264\), got 16386x2; show less"):
+        _film(tmp_path / "wide.mp4", [_frame(0, 2, 16386)])
 
 
 def test_png_round_trip_is_exact_and_atomic(tmp_path):
@@ -147,6 +151,29 @@ def test_broken_pictures_are_refused_without_a_word_of_the_libraries(content, tm
     with pytest.raises(ValueError, match=r"a\.png: expected a PNG or JPEG picture, got .*; check the file"):
         read_image(tmp_path / "a.png")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp"])
+def test_a_picture_that_lacks_its_end_is_told_without_decoding_it(ending, tmp_path):
+    path = tmp_path / f"a{ending}"
+    whole = cv2.imencode(ending, np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8))[1].tobytes()
+    path.write_bytes(whole)
+    refuse_broken_image(path)
+    for length in (0, 7, 30):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"expected a PNG or JPEG picture, got .* bytes that are none"):
+            refuse_broken_image(path)
+    path.unlink()
+    with pytest.raises(ValueError, match="No such file"):
+        refuse_broken_image(path)
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match="expected a picture file, got 'a pipe or a device'; check the path"):
+        read_image(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match="expected a readable file, got 'a pipe or a device'; check the path"):
+        load_scenario(tmp_path / "pipe.png")
 
 
 def test_reading_a_picture_keeps_stderr(tmp_path, capfd):

@@ -46,6 +46,9 @@ def _check(wanted: str, fits: Callable[[Any], bool]) -> Callable[[object, Any], 
 
 
 AtLeastOne = Annotated[int, Parameter(converter=_whole, validator=_check("a whole number of at least 1", lambda n: n >= 1))]
+Threads = Annotated[
+    int, Parameter(converter=_whole, validator=_check("a whole number from 1 to 1024", lambda n: 1 <= n <= 1024))
+]
 NotNegative = Annotated[int, Parameter(converter=_whole, validator=_check("a whole number of at least 0", lambda n: n >= 0))]
 Minutes = Annotated[float, Parameter(validator=_check("a number of at least 0", lambda n: 0 <= n < math.inf))]
 Device = Annotated[
@@ -62,7 +65,7 @@ class Compute:
     "cpu, cuda or cuda:N."
     dtype: Literal["float32", "bfloat16", "auto"] = "float32"
     "What the networks compute in; auto is bfloat16 where the device has its instructions, which alone make it quicker."
-    threads: AtLeastOne | None = None
+    threads: Threads | None = None
     "Threads of torch on the CPU; its own choice if not given."
     quiet: bool = False
     "Print nothing but errors."

@@ -19,6 +19,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 CAPTION_HEIGHT_PX = 16
+MOST_VIDEO_PX = 16384
 _FONT_SCALE = 0.4
 _BACKGROUND, _INK = 24, 230
 # A fragment a second can be played as soon as it is written; a plain MP4 is unreadable until its index comes, at the end.
@@ -90,6 +91,8 @@ class VideoWriter:
         height, width = frame.shape[:2]
         if height % 2 or width % 2:
             raise ValueError(f"frame: expected an even width and height (yuv420p), got {width}x{height}; pad or crop a pixel")
+        if max(height, width) > MOST_VIDEO_PX:
+            raise ValueError(f"frame: expected at most {MOST_VIDEO_PX} pixels a side (H.264), got {width}x{height}; show less")
         self._container = av.open(self._file, "w", format="mp4", options=_FRAGMENTS)
         # One thread and no look-ahead: the encoder must not take the cores that generate, nor hold frames back.
         options = {"crf": str(self._quality), "preset": "veryfast", "tune": "zerolatency", "threads": "1"}
@@ -126,6 +129,8 @@ def read_video_frames(path: Path) -> Iterator[UInt8[ndarray, "h w 3"]]:
 def read_image(path: Path) -> UInt8[ndarray, "h w 3"]:
     """A picture file (PNG, JPEG, WebP ...). Raises ``ValueError`` for a file that is no readable picture."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ValueError("a pipe or a device")
         data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -134,6 +139,20 @@ def read_image(path: Path) -> UInt8[ndarray, "h w 3"]:
     if image is None or image.size == 0:
         raise ValueError(f"{path}: expected a PNG or JPEG picture, got {len(data)} bytes that are none; check the file")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def refuse_broken_image(path: Path) -> None:
+    """Raises ``ValueError`` for a file that is no picture or lacks its end, from its first and last bytes alone; other formats
+    than PNG and JPEG are decoded for it."""
+    head, tail = b"", b""
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(8)
+            file.seek(max(0, path.stat().st_size - 4096))
+            tail = file.read()
+    end = b"IEND" if head == b"\x89PNG\r\n\x1a\n" else b"\xff\xd9" if head.startswith(b"\xff\xd8") else None
+    if end is None or end not in tail:
+        read_image(path)
 
 
 def _decoded(data: UInt8[ndarray, "n"]) -> UInt8[ndarray, "h w 3"] | None:

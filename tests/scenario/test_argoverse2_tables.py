@@ -83,6 +83,19 @@ def test_a_table_without_a_column_or_a_row_or_with_words_for_numbers_is_refused(
     refused(log, "annotations.feather", "numbers", "'length_m'")
 
 
+@pytest.mark.parametrize("name", ["city_SE3_egovehicle.feather", "annotations.feather"])
+def test_time_stamps_are_whole_and_unsigned_ones_may_decrease_too(name, log):
+    table = pyarrow.feather.read_table(log / name)
+    at, stamps = table.column_names.index("timestamp_ns"), table["timestamp_ns"].to_pylist()
+    write = pyarrow.feather.write_feather
+    write(table.set_column(at, "timestamp_ns", pa.array([float(s) for s in stamps])), log / name)
+    refused(log, name, "whole numbers", "'timestamp_ns'", "double")
+    if name.startswith("city"):
+        stamps[4], stamps[5] = stamps[5], stamps[4]
+        write(table.set_column(at, "timestamp_ns", pa.array(stamps, pa.uint64())), log / name)
+        refused(log, name, "increasing timestamp_ns", "row 5")
+
+
 @pytest.mark.parametrize("kind", [pa.binary(), pa.list_(pa.string())])
 def test_words_of_another_kind_are_refused(kind, log):
     path = log / "annotations.feather"

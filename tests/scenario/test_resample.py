@@ -198,6 +198,14 @@ def test_more_frames_than_any_drive_has_are_refused_before_an_array_is_made(seco
         resample(drive, rate_hz)
 
 
+def test_more_poses_than_the_memory_holds_are_refused():
+    times_s = np.arange(3) * 40_000.0
+    actors = tuple(actor(times_s, [True] * 3, track_id=str(i)) for i in range(21))
+    long = replace(scenario(3, 10), time_s=times_s, actors=actors)
+    with pytest.raises(ValueError, match=r"actors: expected at most 20000000 poses of all of them, got 21 in 960001 frames"):
+        resample(long, 12.0)
+
+
 @pytest.mark.parametrize("rate_hz", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_senseless_rate_is_refused(rate_hz):
     with pytest.raises(ValueError, match="frame_rate_hz: expected a positive number"):

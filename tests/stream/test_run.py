@@ -180,6 +180,18 @@ def test_a_recorded_image_that_is_missing_is_refused_before_the_run(fake, record
     run(fake, scenario, tmp_path / "out", image_folder=images, reference=False, overwrite=True)
 
 
+def test_a_recorded_image_that_is_broken_costs_no_earlier_run(fake, recorded, tmp_path):
+    scenario, images = recorded
+    run(fake, scenario, tmp_path / "out", image_folder=images, frames=2)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    (images / "4.png").write_bytes((images / "4.png").read_bytes()[:30])
+    for out, overwrite in (("out", True), ("new", False)):
+        with pytest.raises(ValueError, match=r"4\.png: expected a PNG or JPEG picture, got 30 bytes that are none"):
+            run(fake, scenario, tmp_path / out, image_folder=images, overwrite=overwrite)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert names(tmp_path) == ["images", "out"]
+
+
 def test_an_unreadable_start_picture_is_refused(fake, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG and no more")

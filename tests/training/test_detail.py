@@ -38,7 +38,7 @@ def test_it_learns_and_nothing_else_does(kind):
     batch = next(recipe.batches(0))
     recipe.ready(model, batch)
     optimiser, losses = torch.optim.Adam(recipe.parameters(model), lr=3e-3), []
-    for _ in range(20):
+    for _ in range(30):
         loss, metrics = recipe.loss(model, batch, 0)
         optimiser.zero_grad()
         loss.backward()
@@ -134,6 +134,18 @@ def test_what_an_own_frame_shows_of_another_town_keeps_its_colours_above_all():
     assert loss(task.real, replace(task, asked=torch.ones_like(task.asked))) == pytest.approx(0, abs=1e-6)
     wrong = float((task.real - task.given)[:, :, 8:].mean())
     assert loss(task.real, task) == pytest.approx(0.75 * wrong * (1 + RESTRAINT), rel=1e-3)
+
+
+def test_what_lost_its_detail_is_asked_for_it_and_another_colour_is_not():
+    recipe, model, batch = finish_batch()
+    nothing = torch.zeros_like(batch.conditions.map_image)
+    batch = replace(batch, conditions=replace(batch.conditions, map_image=nothing))
+    grey = model.encode(torch.full((1, 1, 3, 32, 48), 0.5))[0]
+    batch.roll_outs.latents = grey.expand_as(batch.roll_outs.latents).half()
+    checks = (torch.arange(TINY.height_px)[:, None] + torch.arange(TINY.width_px)) % 2 * 255  # grey in the mean
+    for pictures, asked in ((checks, 1.0), (torch.full_like(checks, 255), 0.0)):
+        task = recipe.task(model, batch.conditions, replace(batch, images=pictures.to(torch.uint8).expand_as(batch.images)))
+        torch.testing.assert_close(task.asked, torch.full_like(task.asked, asked), atol=1e-3, rtol=0)
 
 
 def test_the_rolled_out_frames_are_kept_for_a_resumed_run():

@@ -163,6 +163,21 @@ def test_a_signal_saves_after_the_train_step_and_stops(tmp_path, uninterrupted, 
     assert final_bytes(tmp_path) == final_bytes(uninterrupted[0])
 
 
+def test_a_signal_while_the_model_is_built_waits_for_no_batch(tmp_path, monkeypatch):
+    class Early(TinyRecipe):
+        def build(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().build()
+
+        def batches(self, first_train_step, carried=None):
+            raise AssertionError("asked for")
+            yield
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Early(), tmp_path)
+    assert load_newest(tmp_path) is None
+
+
 def test_a_second_signal_stops_at_once(tmp_path):
     @dataclass(frozen=True, kw_only=True)
     class Twice(Signalled):

@@ -43,6 +43,14 @@ def test_lines_after_the_checkpoint_and_half_lines_go(tmp_path):
     assert path.read_text() == whole[0] + "\n"
 
 
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"[1]", b"null", b'{"train_step": "x"}', b'{"a": 1}', b"[" * 100_000])
+def test_what_no_run_wrote_ends_the_metrics_that_are_kept(line, tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"train_step": 2}\n' + line + b'\n{"train_step": 3}\n')
+    truncate_metrics(path, 5)
+    assert path.read_text() == '{"train_step": 2}\n'
+
+
 def test_strips_are_rgb_pictures(tmp_path):
     picture = np.zeros((4, 6, 3), dtype=np.uint8)
     picture[..., 0] = 200

@@ -45,6 +45,9 @@ def test_bad_loops_and_lengths_are_refused():
         LoopConfig(log_steps=0)
     with pytest.raises(ValueError, match="train_steps: expected at least 1"):
         TinyRecipe(train_steps=0)
+    for name in ("", "../../x", "a/b", ".x"):
+        with pytest.raises(ValueError, match="name: expected letters, digits, dots and dashes"):
+            TinyRecipe(name=name)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

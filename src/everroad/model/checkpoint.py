@@ -108,7 +108,9 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, struct.error, OSError) as error:
-        raise ValueError(f"{path}: expected a whole safetensors file, got a damaged or truncated one ({error})") from None
+        raise ValueError(
+            f"{path}: expected a whole safetensors file, got a damaged or truncated one ({error}); train or fetch it again"
+        ) from None
 
 
 def load_weights(model: nn.Module, tensors: dict[str, Tensor], source: str) -> None:

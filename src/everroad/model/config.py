@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from everroad.diffusion.sampler import SamplerConfig
 
-MOST_CHANNELS, MOST_PX = 8192, 8192
+MOST_CHANNELS, MOST_PX = 2048, 4096
 
 
 def _refuse_outside(config: Any, least: int, most: int, group: str, *names: str) -> None:

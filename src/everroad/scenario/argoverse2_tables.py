@@ -42,7 +42,7 @@ class Boxes:
 def read_poses(path: Path) -> tuple[Int[ndarray, "n"], Poses]:
     """Time stamps and city_from_ego. Raises ``ValueError`` for a bad file or stamps that do not increase."""
     table = _read_table(path, (_STAMP, *_ROTATION, *_TRANSLATION))
-    stamp_ns = table[_STAMP].to_numpy()
+    stamp_ns = _stamps(table, path)
     if (np.diff(stamp_ns) <= 0).any():
         row = int(np.argmax(np.diff(stamp_ns) <= 0)) + 1
         raise ValueError(
@@ -60,7 +60,7 @@ def read_boxes(log_dir: Path) -> Boxes:
         row = int(np.argmax((size_lwh_m <= 0).any(axis=1)))
         raise ValueError(f"{path}: expected positive box sizes, got {size_lwh_m[row].tolist()} in row {row}; mend or drop it")
     return Boxes(
-        table[_STAMP].to_numpy(),
+        _stamps(table, path),
         tuple(table["track_uuid"].to_pylist()),
         tuple(table["category"].to_pylist()),
         size_lwh_m,
@@ -101,6 +101,13 @@ def _camera(lens: dict[str, Any], ego_from_camera: Float[ndarray, "4 4"]) -> Cam
     fx, fy, cx, cy, k1, k2, k3 = (float(lens[key]) for key in _LENS)
     intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
     return Camera(name, int(width), int(height), intrinsics, ego_from_camera, (k1, k2, k3))
+
+
+def _stamps(table: pa.Table, path: Path) -> Int[ndarray, "n"]:
+    column = table[_STAMP]
+    if not pa.types.is_integer(column.type):
+        raise ValueError(f"{path}: expected whole numbers in column '{_STAMP}', got {column.type}; write the table again")
+    return column.to_numpy().astype(np.int64)  # unsigned ones would never seem to decrease
 
 
 def _read_table(path: Path, numbers: tuple[str, ...], words: tuple[str, ...] = ()) -> pa.Table:

@@ -22,6 +22,8 @@ _BAD_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR
 def read_bytes(path: Path) -> bytes:
     """A file's content, unpacked where the name ends in ``.gz``. Raises ``ValueError`` when it cannot be read."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ValueError("a pipe or a device")
         packed = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -15,6 +15,8 @@ from everroad.scenario.types import Actor, Poses, Scenario, Signal
 SAME_TIME_S = 1e-6
 # More than any drive has: a day at 11.5 Hz. Refused before an array is made that the memory cannot hold.
 MAX_FRAMES = 1_000_000
+# Of all actors together: three gigabytes would be three times as many.
+MAX_POSES = 20_000_000
 # Frames in which an actor is not seen are bridged when its sights lie no further apart than this (ours: five sweeps at 10 Hz).
 MAX_GAP_S = 0.5
 
@@ -73,13 +75,16 @@ def resample(scenario: Scenario, frame_rate_hz: float = 12.0) -> Scenario:
     lost it for more than ``MAX_GAP_S``; one that is seen at none of the new instants is left out. A scenario that already has
     the rate comes back as it is.
 
-    Raises ``ValueError`` for a rate that is not positive, or one that makes more than ``MAX_FRAMES``.
+    Raises ``ValueError`` for a rate that is not positive, or one that makes more than ``MAX_FRAMES`` or ``MAX_POSES``.
     """
     if not (np.isfinite(frame_rate_hz) and frame_rate_hz > 0):
         raise ValueError(f"frame_rate_hz: expected a positive number, got {frame_rate_hz}; name one")
     wanted_s = frame_times(float(scenario.time_s[-1]), float(frame_rate_hz))
     if len(wanted_s) == len(scenario) and np.abs(wanted_s - scenario.time_s).max() <= SAME_TIME_S:
         return scenario
+    if len(wanted_s) * len(scenario.actors) > MAX_POSES:
+        got = f"{len(scenario.actors)} in {len(wanted_s)} frames"
+        raise ValueError(f"actors: expected at most {MAX_POSES} poses of all of them, got {got}; take a lower frame rate")
     at = bracket(scenario.time_s, wanted_s)
     actors = (_resample_actor(actor, scenario.time_s, wanted_s) for actor in scenario.actors)
     return replace(

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from everroad.conditions.show import draw_conditions
-from everroad.media import VideoWriter, contact_sheet, panels, write_png
+from everroad.media import VideoWriter, contact_sheet, panels, refuse_broken_image, write_png
 from everroad.model.inference import for_inference
 from everroad.model.world_model import WorldModel
 from everroad.scenario.types import Scenario
@@ -114,7 +114,7 @@ def _plan(
     if not 1 <= frames <= last:
         raise ValueError(
             f"frames: expected 1 to {last}, the scenario's frames after the first at {world_model.config.frame_rate_hz:g} Hz, "
-            f"got {shortened(frames)}"
+            f"got {shortened(frames)}; ask for fewer, or take a longer scenario"
         )
     refuse_steps(steps)
     made_with = make_with(world_model, steps=steps, dtype=dtype)
@@ -208,17 +208,21 @@ def _sheet(rows: list[list[Picture]], indices: list[int], captions: list[str]) -
 
 
 def _timings(watch: Stopwatch) -> dict[str, Any]:
-    medians = watch.median_ms(skip=2)
-    per_frame_ms = sum(medians[stage] for stage in ("conditions", "denoise", "decode"))
-    return {"ms": medians, "seconds": watch.total_s(), "frames_per_second": round(1e3 / per_frame_ms, 2)}
+    """Medians of the stages, and frames over the time that all of them took but for reference and video."""
+    streaming_s = sum(sum(watch.seconds[stage]) for stage in ("conditions", "denoise", "decode"))
+    rate = len(watch.seconds["denoise"]) / streaming_s
+    return {"ms": watch.median_ms(skip=2), "seconds": watch.total_s(), "frames_per_second": round(rate, 2)}
 
 
 def _check_recorded(source: Source, frames: int) -> None:
-    """Refuses a run whose recorded images are not all there, before it begins."""
+    """Refuses a run whose recorded images are not all there and whole, before it begins."""
     for i in range(1, frames + 1):
         path = source.recorded_path(i)
-        if path is not None and not path.is_file():
+        if path is None:
+            continue
+        if not path.is_file():
             raise ValueError(f"{path}: expected frame {i}'s recorded image, got no file; add it, or leave the reference out")
+        refuse_broken_image(path)
 
 
 def _recorded_frames(source: Source) -> Callable[[int], Picture]:

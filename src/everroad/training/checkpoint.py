@@ -50,6 +50,7 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint) -> Path:
         path = beside / f"{group}.safetensors"
         # A file has no strides and no aliases: each tensor is written row by row, as its own copy.
         save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path)
+        path.chmod(0o644)  # safetensors lets nobody but the owner read
         _flush(path)
         files[path.name] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
     state = {

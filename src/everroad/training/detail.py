@@ -175,8 +175,9 @@ class SketchRecipe(DetailRecipe):
 class FinishRecipe(DetailRecipe):
     """The network that finishes frames: detail for the pictures of the model's own frames, rolled out once a block.
 
-    Where nothing tells it, an own frame shows another town than the truth (``own_frames.other_town``). There its colours are
-    to stay, and detail is the critic's matter, within bounds (``RESTRAINT``).
+    Where nothing tells it, an own frame shows another town than the truth (``own_frames.other_town``), or the same one without
+    its detail: the cells' mean colours tell which. Of another town the colours are to stay, and detail is the critic's matter,
+    within bounds (``RESTRAINT``).
     """
 
     PART: ClassVar[str] = "finish."
@@ -200,7 +201,8 @@ class FinishRecipe(DetailRecipe):
         real = batch.images.flatten(0, 1).float() / 255
         given = model.autoencoder.code.decode(batch.roll_outs.at(batch.clip, batch.frame).flatten(0, 1))
         patch = model.config.autoencoder.patch_px
-        other = other_town((given - real).unflatten(0, batch.images.shape[:2]), batch.conditions, self.own, patch)
+        colours = F.interpolate(F.avg_pool2d(given - real, patch), scale_factor=patch)
+        other = other_town(colours.unflatten(0, batch.images.shape[:2]), batch.conditions, self.own, patch)
         return Task(given, real, 1 - other.flatten(0, 1))
 
     def seen(self, model: WorldModel, made: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:

@@ -118,6 +118,8 @@ def _loop(
 ) -> None:
     if state.train_step >= recipe.train_steps:
         return
+    if stop.asked:  # while the model was built
+        raise KeyboardInterrupt
     saved_at, saved_step, every = time.monotonic(), state.train_step, recipe.loop.checkpoint_steps
     with _closing(recipe.batches(state.train_step, carried)) as batches:
         while state.train_step < recipe.train_steps:

@@ -85,15 +85,15 @@ def mean_of(window: list[Mapping[str, Tensor | float]], name: str) -> float:
 
 
 def truncate_metrics(path: Path, train_step: int) -> None:
-    """Drops the lines after a train step, and a last line that a kill left half written."""
+    """Drops the lines after a train step, and what follows a line that a kill left half written."""
     if not path.exists():
         return
     keep = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         try:
             if json.loads(line)["train_step"] > train_step:
                 break
-        except ValueError:
+        except (ValueError, TypeError, LookupError, RecursionError):
             break
         keep.append(line + "\n")
     beside = path.with_suffix(".partial")

@@ -6,6 +6,7 @@ from ``train_step`` to ``train_step + 1``.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -93,6 +94,8 @@ class Recipe(ABC):
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
+            raise ValueError(f"name: expected letters, digits, dots and dashes (folders are named by it), got '{self.name}'")
         if self.train_steps < 1:
             raise ValueError(f"train_steps: expected at least 1, got {self.train_steps}")
         for name, value in leaves(self).items():
