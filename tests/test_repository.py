@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 import everroad
 
@@ -33,6 +36,16 @@ def test_the_map_names_every_part_of_the_package_and_nothing_else() -> None:
     named = {name.rstrip("/") for name in re.findall(r"`src/everroad/([a-z_]+(?:\.py|/))`", README)}
     there = {path.name for path in (ROOT / "src" / "everroad").iterdir() if not path.name.startswith("__")}
     assert named == there
+
+
+@pytest.mark.slow
+def test_the_readmes_python_runs(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert {"town.json.gz", "frame_8.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_one_version() -> None:
