@@ -13,7 +13,7 @@ from everroad.model.config import FinishConfig, SketchConfig
 from everroad.model.presets import PRESETS
 from everroad.model.world_model import WorldModel
 from everroad.training.denoiser import DenoiserRecipe
-from everroad.training.detail import RESTRAINT, DetailBatch, FinishRecipe, SketchRecipe, Task, edge_error
+from everroad.training.detail import RESTRAINT, DetailBatch, FinishRecipe, SketchRecipe, Task, amount_error, edge_error
 from everroad.training.layout_critic import LayoutCritic, RealismConfig
 from everroad.training.own_frames import OwnFramesConfig
 
@@ -165,9 +165,20 @@ def test_edges_by_hand():
     assert float(edge_error(made, real, weight)) == pytest.approx(4 / (3 * 4 * 4) + 2 / (3 * 3 * 5))
 
 
+def test_the_amount_of_detail_by_hand_wherever_it_is():
+    """Stripes of height a differ by a from their neighbours on one side: the root mean square gradient of each window is a."""
+    stripes = (torch.arange(48) % 2).float().expand(1, 3, 32, 48)
+    flat = torch.zeros(1, 3, 32, 48)
+    assert float(amount_error(0.5 * stripes, flat)) == pytest.approx(0.5 - 1e-3, abs=1e-5)
+    assert float(amount_error(0.5 * stripes, 0.2 * stripes)) == pytest.approx(0.3, abs=1e-5)
+    assert float(amount_error(0.5 * stripes, 0.5 * stripes.flip(-1))) == pytest.approx(0, abs=1e-6)
+
+
 def test_refused_settings(monkeypatch):
     with pytest.raises(ValueError, match="edges: expected 0 to 1000, got -1"):
         SketchRecipe(**RECIPE, edges=-1.0)
+    with pytest.raises(ValueError, match="amount: expected 0 to 1000, got -1"):
+        FinishRecipe(**RECIPE, own=OwnFramesConfig(share=1.0), amount=-1.0)
     with pytest.raises(ValueError, match="width: expected a multiple of 8 up to 1024"):
         RealismConfig(width=8 * 10**8)
     with pytest.raises(ValueError, match=r"own\.share: expected 0"):

@@ -14,7 +14,7 @@ from everroad.training.checkpoint import Checkpoint, save_checkpoint
 from everroad.training.layout_critic import LayoutCritic
 from everroad.training.overrides import apply_overrides
 from everroad.training.recipes import get_recipe
-from everroad.training.ship import changed_settings, scores_of, ship
+from everroad.training.ship import changed_settings, run_facts, scores_of, ship
 
 
 def make_run(folder, name: str, model, overrides: list[str], steps: int) -> None:
@@ -40,6 +40,15 @@ def test_card_and_weights(tmp_path):
     assert "init=one.safetensors" in written["stages"][1]["command"]
     assert "somewhere" not in json.dumps(written)
     assert written["stages"][0]["hours"] == 0.01
+
+
+def test_what_a_killed_run_trained_beyond_its_checkpoint_does_not_count(tmp_path):
+    make_run(tmp_path / "one", "town-nano-stage1", get_recipe("town-nano-stage1").build(), [], 100)
+    later = {"train_step": 120, "over": 20, "loss": 0.4, "seconds": 1.8, "seconds_waiting": 0.0}
+    with (tmp_path / "one" / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(later) + "\n")
+    facts = run_facts(tmp_path / "one")
+    assert (facts["train_steps"], facts["samples"], facts["last_loss"], facts["hours"]) == (100, 1600, 0.5, 0.01)
 
 
 def test_the_decoder_of_another_run(tmp_path):

@@ -18,13 +18,13 @@ PRESETS: dict[str, ModelConfig] = {
     # The embedded default.
     "town": ModelConfig(
         name="town", height_px=128, width_px=224,
-        sketch=SketchConfig(widths=(64, 96, 192)), finish=FinishConfig(widths=(64, 64, 96), feedback=0.35),
+        sketch=SketchConfig(widths=(64, 96, 192)), finish=FinishConfig(widths=(64, 64, 96)),
         belief=BeliefConfig(retention=0.5, retention_untold=1.5, choice=3.0, sketched=1.5),
     ),
     # Trained on a GPU only.
     "town-hd": ModelConfig(
         name="town-hd", height_px=256, width_px=448, unet=UNetConfig(widths=(64, 128, 256), attention_levels=(2,)),
-        sketch=SketchConfig(widths=(64, 96, 192)), finish=FinishConfig(widths=(64, 64, 96), feedback=0.35),
+        sketch=SketchConfig(widths=(64, 96, 192)), finish=FinishConfig(widths=(64, 64, 96)),
     ),
 }  # fmt: skip
 

@@ -32,6 +32,7 @@ from everroad.training.sketches import Sketches
 # What a pixel's difference from the given picture counts where the truth is not asked for. Without it nothing bounds what the
 # critic pulls towards there: dots and stripes.
 RESTRAINT = 0.5
+AMOUNT_WINDOW_PX = 16
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,18 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class DetailRecipe(DenoiserRecipe, ABC):
-    """Trains one network and nothing else. ``edges`` weighs the gradients' differences."""
+    """Trains one network and nothing else. ``edges`` weighs the gradients' differences, ``amount`` how much detail there is,
+    wherever it is, beside the true picture's."""
 
     PART: ClassVar[str] = ""  # what the network's weights in a model file begin with
     edges: float = 0.5
+    amount: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.edges <= 1000:
-            raise ValueError(f"edges: expected 0 to 1000, got {self.edges}")
+        for name in ("edges", "amount"):
+            if not 0 <= getattr(self, name) <= 1000:
+                raise ValueError(f"{name}: expected 0 to 1000, got {getattr(self, name)}")
 
     @abstractmethod
     def network(self, model: WorldModel) -> LayoutDetail | None:
@@ -141,7 +145,12 @@ class DetailRecipe(DenoiserRecipe, ABC):
         absolute = ((made - task.real).abs() * weight).mean()
         psnr = -10 * (made.detach().clamp(0, 1) - task.real).square().mean().log10()
         figures: dict[str, Tensor | float] = {"l1": absolute.detach(), "kept_l1": kept.detach(), "psnr_db": psnr}
-        return absolute + self.edges * edge_error(made, task.real, weight) + kept, figures
+        total = absolute + self.edges * edge_error(made, task.real, weight) + kept
+        if self.amount:
+            amount = amount_error(made, task.real)
+            figures["amount"] = amount.detach()
+            total = total + self.amount * amount
+        return total, figures
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
         return None
@@ -216,3 +225,15 @@ def edge_error(
     error = made - real
     across, down = error.diff(dim=-1).abs() * weight[..., 1:], error.diff(dim=-2).abs() * weight[..., 1:, :]
     return across.mean() + down.mean()
+
+
+def amount_error(made: Float[Tensor, "n 3 h w"], real: Float[Tensor, "n 3 h w"]) -> Float[Tensor, ""]:
+    """Mean absolute difference of the root mean square gradients of windows: right as to how much detail there is, whatever its
+    place. Absolute differences alone teach to leave out what cannot be placed."""
+    return (_local_gradient(made) - _local_gradient(real)).abs().mean()
+
+
+def _local_gradient(picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 y x"]:
+    corner = picture[..., :-1, :-1]
+    squared = (picture[..., :-1, 1:] - corner).square() + (picture[..., 1:, :-1] - corner).square()
+    return (F.avg_pool2d(squared.mean(1, keepdim=True), AMOUNT_WINDOW_PX, AMOUNT_WINDOW_PX // 2) + 1e-6).sqrt()

@@ -61,7 +61,7 @@ def _detail(preset: str) -> dict[str, Recipe]:
             optimiser=OptimiserConfig("muon", 8e-4, warmup_steps=50, ema_decay=0.995),
         ),
         f"{preset}-finish": FinishRecipe(
-            name=f"{preset}-finish", preset=preset, batch=8, train_steps=4500, plan=_OWN_FRAMES, object_weight=2.0,
+            name=f"{preset}-finish", preset=preset, batch=8, train_steps=4500, plan=_OWN_FRAMES, object_weight=2.0, amount=1.5,
             own=OwnFramesConfig(share=1.0, depth=24, from_nothing=0.3),
             loop=LoopConfig(checkpoint_steps=2000, checkpoint_minutes=5.0), realism=RealismConfig(weight=0.6, ramp_steps=400),
             optimiser=OptimiserConfig("muon", 8e-4, warmup_steps=50, ema_decay=0.995),

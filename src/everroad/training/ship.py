@@ -32,10 +32,12 @@ DETAIL = "autoencoder.detail."
 
 
 def run_facts(run_dir: Path) -> dict[str, Any]:
-    """Recipe, settings, train steps, samples and hours of one run, from what its folder holds."""
+    """Recipe, settings, train steps, samples and hours of one run up to its newest checkpoint, from what its folder holds."""
     about = json.loads((run_dir / "recipe.json").read_text())
     recipe = about["recipe"]
     lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    saved = [int(folder.name) for folder in (run_dir / "checkpoints").glob("[0-9]*")]
+    lines = [line for line in lines if not saved or line["train_step"] <= max(saved)]  # a killed run has trained on beyond it
     steps = lines[-1]["train_step"] if lines else 0
     seconds = sum((line["seconds"] + line["seconds_waiting"]) * line["over"] for line in lines)
     return {
