@@ -282,6 +282,7 @@ def test_generate_makes_a_run_and_refuses_to_make_it_again(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_another_frame_rate_is_resampled_and_said(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slow = tmp_path / "slow.json.gz"
     assert cli.main(["scenario", "town", "--seed", "1000003", "--seconds", "2", "--frame-rate", "6", "--out", str(slow)]) == 0
@@ -515,6 +516,7 @@ def test_an_interrupt_keeps_the_partial_video_and_says_so(town: Path, weights: P
     assert not (out / "report.json").exists()
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_keeps_the_partial_video_and_says_so(town: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     # Files of more than 4 KiB fail with EFBIG: the nearest thing to a full disk without a file system of one's own.

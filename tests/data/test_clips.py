@@ -82,6 +82,7 @@ def test_clips_of_two_towns_are_refused():
         replace(SPEC, first_frame=-1)
 
 
+@pytest.mark.slow
 def test_a_worker_renders_what_this_process_renders(tmp_path):
     config = BlockConfig(seed=1, towns=1, segments=2, frames=2, height_px=32, width_px=56, town_seconds=1.0)
     made = []

@@ -54,6 +54,7 @@ def test_towns_are_training_towns_and_differ() -> None:
     assert seeds != town_seeds(PaintedSet(seed=1, towns=5000))
 
 
+@pytest.mark.slow
 def test_a_close_up_is_a_part_of_the_picture_of_twice_the_size() -> None:
     close = render_painted(replace(SMALL, frames=1, close_ups=1.0), 0)
     scenario = author_town(town_seeds(SMALL)[0], seconds=1.0)

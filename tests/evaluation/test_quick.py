@@ -106,6 +106,7 @@ def test_the_sheet_shows_what_the_stream_makes(kit, report: dict[str, Any], out:
     assert np.abs(shown.astype(int) - alone).max() <= 2
 
 
+@pytest.mark.slow
 def test_the_same_numbers_twice(kit, report: dict[str, Any], tmp_path: Path) -> None:
     again = evaluate_quick(
         [Candidate("model", kit.model)], tmp_path / "again", towns=2, frames=6, segmenter=(kit.judge, {}), threads=1, steps=2
