@@ -32,6 +32,7 @@ from everroad.training.sketches import Sketches
 # What a pixel's difference from the given picture counts where the truth is not asked for. Without it nothing bounds what the
 # critic pulls towards there: dots and stripes.
 RESTRAINT = 0.5
+# Within a window detail may be anywhere; windows overlap by half.
 AMOUNT_WINDOW_PX = 16
 
 
