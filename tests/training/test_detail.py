@@ -51,6 +51,22 @@ def test_it_learns_and_nothing_else_does(kind):
     assert all(name.startswith(kind.PART) for name in changed)
 
 
+@pytest.mark.parametrize("kind", [SketchRecipe, FinishRecipe])
+def test_both_compute_in_bfloat16_too(kind):
+    recipe, losses = replace(recipe_of(kind), realism=RealismConfig(weight=0.3)), []
+    for enabled in (False, True):
+        model, batch = make_model().train(), next(recipe.batches(0))
+        torch.manual_seed(0)
+        model.critic = LayoutCritic(8)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            recipe.ready(model, batch)
+            loss = recipe.loss(model, batch, 0)[0]
+        loss.backward()
+        losses.append(float(loss.detach()))
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.1)
+
+
 def test_the_critic_pulls_in_proportion_and_learns_apart(monkeypatch):
     recipe, model = SketchRecipe(**RECIPE, realism=RealismConfig(weight=0.5, ramp_steps=10)), make_model().train()
     model.critic = LayoutCritic(8)

@@ -412,3 +412,20 @@ def test_every_stage_draws_a_frames_sketch_once_a_block_and_learns_the_same(kind
         assert bool(sizes) != made
         sizes.clear()
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", [DenoiserRecipe, WalkRecipe, RolloutRecipe])
+def test_every_stage_computes_in_bfloat16_too(kind):
+    settings = {"own": OwnFramesConfig(share=0.5), "realism": RealismConfig(weight=0.3)} if kind is DenoiserRecipe else {}
+    recipe, losses = recipe_of(kind, **settings), []
+    for enabled in (False, True):
+        model, batch = make_model().train(), batches_of(recipe, 0, 1)[0]
+        torch.manual_seed(0)
+        model.critic = LayoutCritic(8)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            recipe.ready(model, batch)
+            loss = recipe.loss(model, batch, 0)[0]
+        loss.backward()
+        losses.append(float(loss.detach()))
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.1)

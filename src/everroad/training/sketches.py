@@ -38,10 +38,10 @@ class Sketches:
         clip, frame = (axis.ravel() for axis in np.meshgrid(np.arange(clips), np.arange(frames), indexing="ij"))
         device = next(model.parameters()).device
         parts = [
-            model.sketch(self._block.conditions_at(clip[some], frame[some]).to(device), model.autoencoder.code).half()
+            model.sketch(self._block.conditions_at(clip[some], frame[some]).to(device), model.autoencoder.code)
             for some in np.array_split(np.arange(len(clip)), -(-len(clip) // BATCH))
         ]
-        self._latents = torch.cat(parts).unflatten(0, (clips, frames))
+        self._latents = torch.cat(parts).half().unflatten(0, (clips, frames))
 
     def of(
         self, clip: Int[np.ndarray, "b"] | Int[Tensor, "b"], frame: Int[np.ndarray, "b"] | Int[Tensor, "b"]
