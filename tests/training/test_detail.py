@@ -93,6 +93,20 @@ def test_the_critic_pulls_in_proportion_and_learns_apart(monkeypatch):
     torch.testing.assert_close((full - own).flatten(1).norm(dim=1), 0.5 * size)
 
 
+@pytest.mark.parametrize("kind", [SketchRecipe, FinishRecipe])
+def test_the_critic_alone_learns_first(kind):
+    recipe, model = replace(recipe_of(kind), realism=RealismConfig(weight=0.5, alone_steps=2)), make_model().train()
+    model.critic = LayoutCritic(8)
+    batch = next(recipe.batches(0))
+    recipe.ready(model, batch)
+    for train_step, alone in ((0, True), (1, True), (2, False)):
+        model.zero_grad()
+        recipe.loss(model, batch, train_step)[0].backward()
+        learns = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+        assert any(name.startswith("critic.") for name in learns)
+        assert any(name.startswith(kind.PART) for name in learns) == (not alone)
+
+
 def finish_batch() -> tuple[FinishRecipe, WorldModel, DetailBatch]:
     recipe, model = recipe_of(FinishRecipe), make_model()
     batch = next(recipe.batches(0))

@@ -88,6 +88,10 @@ def test_the_weight_grows_while_the_critic_learns() -> None:
     config = RealismConfig(weight=0.4, ramp_steps=100)
     assert [config.weight_at(n) for n in (0, 50, 100, 9999)] == [0.0, 0.2, 0.4, 0.4]
     assert RealismConfig(weight=0.4, ramp_steps=0).weight_at(1) == 0.4
+    later = RealismConfig(weight=0.4, ramp_steps=100, alone_steps=30)
+    assert [later.weight_at(n) for n in (0, 30, 80, 130)] == [0.0, 0.0, 0.2, 0.4]
+    assert [later.alone_at(n) for n in (0, 29, 30)] == [True, True, False]
+    assert not RealismConfig(alone_steps=30).alone_at(0)
 
 
 @pytest.mark.parametrize("bad", [{"weight": -1.0}, {"matching": float("nan")}, {"width": 12}, {"samples": -1}])

@@ -429,3 +429,25 @@ def test_every_stage_computes_in_bfloat16_too(kind):
         losses.append(float(loss.detach()))
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.1)
+
+
+def test_the_critic_alone_learns_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(DenoiserRecipe, "sample_strip", lambda *_: None)
+    realism = RealismConfig(weight=0.5, alone_steps=4, ramp_steps=0, sigma_low=0.0)
+    recipe = recipe_of(DenoiserRecipe, realism=realism)
+
+    def with_critic(_: DenoiserRecipe) -> nn.Module:
+        model = make_model().train()
+        torch.manual_seed(0)
+        model.critic = LayoutCritic(8)
+        return model
+
+    monkeypatch.setattr(DenoiserRecipe, "build", with_critic)
+    before = make_model().state_dict()
+    for steps, stays in ((4, True), (6, False)):
+        after = train(replace(recipe, train_steps=steps), tmp_path / str(steps), quiet=True).module.state_dict()
+        assert all(torch.equal(after[name], tensor) for name, tensor in before.items()) == stays
+    again = train(replace(recipe, train_steps=1), tmp_path / "one", quiet=True).module.state_dict()
+    critic = {name for name in after if name.startswith("critic.")}
+    assert critic
+    assert not all(torch.equal(again[name], after[name]) for name in critic)

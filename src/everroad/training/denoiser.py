@@ -220,7 +220,8 @@ class DenoiserRecipe(Recipe):
         total, figures = losses.mean(), by_noise_level(losses.detach(), batch.sigma)
         if self.realism.weight:
             terms, more = self._realism(model, denoised, losses, clean, asked, batch, train_step)
-            total, figures = total + terms, figures | more
+            total = terms if self.realism.alone_at(train_step) and terms.requires_grad else total + terms
+            figures = figures | more
         return total, figures
 
     def _realism(
@@ -235,13 +236,15 @@ class DenoiserRecipe(Recipe):
         conditions = map_tensors(batch.conditions, lambda tensor: tensor[invents])
         real, asked = decode(clean[invents].flatten(0, 1)), asked[invents].flatten(0, 1)
         verdict = judge(critic, conditions, real, made, decode, asked, self.realism.matching)
-        (own,) = torch.autograd.grad(losses.sum(), denoised, retain_graph=True)
-        pull = in_proportion(verdict.pull, own[invents].flatten(0, 1), self.realism.weight_at(train_step))
         figures: dict[str, Tensor | float] = {
             "critic_loss": verdict.learning.detach(),
             "score_real": verdict.score_real,
             "score_made": verdict.score_made,
         }
+        if self.realism.alone_at(train_step):
+            return LEARNING_SHARE * verdict.learning, figures
+        (own,) = torch.autograd.grad(losses.sum(), denoised, retain_graph=True)
+        pull = in_proportion(verdict.pull, own[invents].flatten(0, 1), self.realism.weight_at(train_step))
         return (made * pull).sum() / len(losses) + LEARNING_SHARE * verdict.learning, figures
 
     def sketch(self, model: WorldModel, conditions: Conditions, batch: FrameBatch) -> Tensor | None:

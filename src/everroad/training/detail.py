@@ -124,15 +124,19 @@ class DetailRecipe(DenoiserRecipe, ABC):
         with torch.no_grad():
             task = self.task(model, conditions, batch)
         network: LayoutDetail = self.network(model)  # type: ignore[assignment]
-        made = self.seen(model, network.added_to(task.given, conditions))
+        alone = self.realism.alone_at(train_step)
+        with torch.set_grad_enabled(not alone):
+            made = self.seen(model, network.added_to(task.given, conditions))
         own, figures = self.differences(made, task, batch)
         if not self.realism.weight:
             return own, figures
         critic: LayoutCritic = model.critic  # type: ignore[assignment]
         verdict = judge(critic, batch.conditions, task.real, made, lambda picture: picture, task.asked, self.realism.matching)
+        figures["critic_loss"] = verdict.learning.detach()
+        if alone:
+            return LEARNING_SHARE * verdict.learning, figures
         (slope,) = torch.autograd.grad(own, made, retain_graph=True)
         pull = in_proportion(verdict.pull, slope, self.realism.weight_at(train_step))
-        figures["critic_loss"] = verdict.learning.detach()
         return own + (made * pull).sum() + LEARNING_SHARE * verdict.learning, figures
 
     def differences(self, made: Tensor, task: Task, batch: DetailBatch) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:

@@ -27,8 +27,9 @@ LEARNING_SHARE = 0.02
 @dataclass(frozen=True)
 class RealismConfig:
     """``weight``: how strong the critic's pull is, as a share of the denoising loss's own gradient in the same sample; it grows
-    to this over ``ramp_steps`` train steps, in which the critic learns first. Noise levels below ``sigma_low`` leave nothing
-    to invent and are spared. ``matching`` weighs the features' distances against the scores. The critic sees at most
+    to this over ``ramp_steps`` train steps. In ``alone_steps`` train steps before them the critic alone learns: a network that
+    has learnt with a critic loses its detail beside a new one. Noise levels below ``sigma_low`` leave nothing to invent and are
+    spared. ``matching`` weighs the features' distances against the scores. The critic sees at most
     ``samples`` of a train step's samples: it costs about as much as the network. Its learning rate is ``rate_share`` of the
     recipe's, which is one for Muon and too high for it."""
 
@@ -36,12 +37,13 @@ class RealismConfig:
     matching: float = 5.0
     sigma_low: float = 0.4
     ramp_steps: int = 150
+    alone_steps: int = 0
     samples: int = 16
     width: int = 24
     rate_share: float = 0.25
 
     def __post_init__(self) -> None:
-        for name in ("weight", "matching", "sigma_low", "ramp_steps", "samples", "rate_share"):
+        for name in ("weight", "matching", "sigma_low", "ramp_steps", "alone_steps", "samples", "rate_share"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if not 8 <= self.width <= 1024 or self.width % 8:
@@ -49,7 +51,11 @@ class RealismConfig:
 
     def weight_at(self, train_step: int) -> float:
         """The weight of one train step."""
-        return self.weight * min(1.0, train_step / max(self.ramp_steps, 1))
+        return self.weight * min(1.0, max(train_step - self.alone_steps, 0) / max(self.ramp_steps, 1))
+
+    def alone_at(self, train_step: int) -> bool:
+        """Whether the critic alone learns in one train step."""
+        return self.weight > 0 and train_step < self.alone_steps
 
 
 @dataclass(frozen=True)
