@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from everroad.data.addressing import plain
 from everroad.model.checkpoint import load_world_model
@@ -49,6 +50,14 @@ def test_what_a_killed_run_trained_beyond_its_checkpoint_does_not_count(tmp_path
         file.write(json.dumps(later) + "\n")
     facts = run_facts(tmp_path / "one")
     assert (facts["train_steps"], facts["samples"], facts["last_loss"], facts["hours"]) == (100, 1600, 0.5, 0.01)
+
+
+def test_train_steps_of_a_critic_alone_do_not_count(tmp_path):
+    settings = ["realism.weight=0.5", "realism.alone_steps=30"]
+    make_run(tmp_path / "run", "town-nano-stage1", nn.Linear(1, 1), settings, 100)
+    make_run(tmp_path / "none", "town-nano-stage1", nn.Linear(1, 1), ["realism.alone_steps=30"], 100)
+    make_run(tmp_path / "short", "town-nano-stage1", nn.Linear(1, 1), settings, 20)
+    assert [run_facts(tmp_path / name)["samples"] for name in ("run", "none", "short")] == [16 * 70, 16 * 100, 0]
 
 
 def test_the_decoder_of_another_run(tmp_path):

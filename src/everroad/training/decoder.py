@@ -19,7 +19,7 @@ from everroad.data.addressing import addressed_generator
 from everroad.data.sampler import frame_draws
 from everroad.model.world_model import WorldModel
 from everroad.training.critic import PatchCritic, critic_loss, realism_loss
-from everroad.training.denoiser import DenoiserRecipe, refuse_stage_1_settings
+from everroad.training.denoiser import DenoiserRecipe, refuse_unread
 from everroad.training.wear import Wear, draw_wear, worn
 
 
@@ -57,7 +57,7 @@ class DecoderRecipe(DenoiserRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        refuse_stage_1_settings(self.name, self.own, self.realism)
+        refuse_unread(self, "own.share", "realism.weight")
 
     def build(self) -> nn.Module:
         model = super().build()

@@ -46,11 +46,12 @@ from everroad.training.strips import rollout_strip
 OWN = "own_frames"
 
 
-def refuse_stage_1_settings(name: str, own: OwnFramesConfig, realism: RealismConfig) -> None:
-    """Raises ``ValueError`` where a recipe that makes no use of them asks for own frames or a critic."""
-    for setting, value in (("own.share", own.share), ("realism.weight", realism.weight)):
-        if value:
-            raise ValueError(f"{setting}: expected 0 in {name}, since only stage 1 reads it, got {value}; leave it out")
+def refuse_unread(recipe: DenoiserRecipe, *settings: str) -> None:
+    """Raises ``ValueError`` where a recipe asks for one of those settings (``own.share`` for own frames, ``realism.weight`` for a
+    critic)."""
+    for setting, value in (("own.share", recipe.own.share), ("realism.weight", recipe.realism.weight)):
+        if setting in settings and value:
+            raise ValueError(f"{setting}: expected 0 in {recipe.name}, which does not read it, got {value}; leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,35 +218,33 @@ class DenoiserRecipe(Recipe):
         noisy = target + per_sample(batch.sigma, clean) * batch.noise
         denoised, _ = model.denoise(noisy, batch.sigma, aligned, context, None)
         losses = denoising_loss(denoised, target, batch.sigma, self.weight(model, batch.conditions))
-        total, figures = losses.mean(), by_noise_level(losses.detach(), batch.sigma)
-        if self.realism.weight:
-            terms, more = self._realism(model, denoised, losses, clean, asked, batch, train_step)
-            total = terms if self.realism.alone_at(train_step) and terms.requires_grad else total + terms
-            figures = figures | more
-        return total, figures
+        return self.judged(model, denoised, losses, clean, asked, batch, train_step)
 
-    def _realism(
+    def judged(
         self, model: WorldModel, denoised: Tensor, losses: Tensor, clean: Tensor, asked: Tensor, batch: Any, train_step: int
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
-        """The critic's learning loss, and its pull on what is denoised (a term with that gradient and without a meaning)."""
+        """The mean loss and, where there is a critic, its learning loss and its pull on what is denoised (a term with that
+        gradient and without a meaning)."""
+        total, figures = losses.mean(), by_noise_level(losses.detach(), batch.sigma)
         invents = (batch.sigma >= self.realism.sigma_low).nonzero()[: self.realism.samples, 0]
-        if not len(invents):
-            return losses.new_zeros(()), {}
+        if not self.realism.weight or not len(invents):
+            return total, figures
         critic: LayoutCritic = model.critic  # type: ignore[assignment]
         decode, made = model.autoencoder.code.decode, denoised[invents].flatten(0, 1)
         conditions = map_tensors(batch.conditions, lambda tensor: tensor[invents])
         real, asked = decode(clean[invents].flatten(0, 1)), asked[invents].flatten(0, 1)
         verdict = judge(critic, conditions, real, made, decode, asked, self.realism.matching)
-        figures: dict[str, Tensor | float] = {
+        figures = figures | {
             "critic_loss": verdict.learning.detach(),
             "score_real": verdict.score_real,
             "score_made": verdict.score_made,
         }
+        learning = LEARNING_SHARE * verdict.learning
         if self.realism.alone_at(train_step):
-            return LEARNING_SHARE * verdict.learning, figures
+            return learning, figures
         (own,) = torch.autograd.grad(losses.sum(), denoised, retain_graph=True)
         pull = in_proportion(verdict.pull, own[invents].flatten(0, 1), self.realism.weight_at(train_step))
-        return (made * pull).sum() / len(losses) + LEARNING_SHARE * verdict.learning, figures
+        return total + (made * pull).sum() / len(losses) + learning, figures
 
     def sketch(self, model: WorldModel, conditions: Conditions, batch: FrameBatch) -> Tensor | None:
         """The samples' sketches, where the block's have been made."""

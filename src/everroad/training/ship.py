@@ -45,10 +45,16 @@ def run_facts(run_dir: Path) -> dict[str, Any]:
         "command": " ".join(["everroad train", recipe["name"], *changed_settings(recipe), "--dtype", about["dtype"]]),
         "hardware": about["hardware"],
         "train_steps": steps,
-        "samples": steps * recipe["batch"],
+        "samples": (steps - min(steps, _alone_steps(recipe))) * recipe["batch"],
         "hours": round(seconds / 3600, 2),
         "last_loss": round(lines[-1]["loss"], 4) if lines else None,
     }
+
+
+def _alone_steps(recipe: dict[str, Any]) -> int:
+    """Train steps in which a critic learnt and nothing that ships."""
+    realism = recipe.get("realism", {})
+    return realism.get("alone_steps", 0) if realism.get("weight") else 0
 
 
 def changed_settings(recipe: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from everroad.stream.generate import next_frame, previous_latent
 from everroad.stream.start import start
 from everroad.stream.state import StreamState
 from everroad.training.degrade import degrade_previous, draw_degradation, drop_conditions
-from everroad.training.denoiser import DenoiserRecipe, by_noise_level, encode_bytes, refuse_stage_1_settings
+from everroad.training.denoiser import DenoiserRecipe, by_noise_level, encode_bytes, refuse_unread
 from everroad.training.frame_batch import FrameBatch
 from everroad.training.own_frames import continued, roll_out_dtype
 from everroad.training.sketches import Sketches
@@ -58,9 +58,11 @@ class WalkBatch:
 class WalkRecipe(DenoiserRecipe):
     """Stage 2: HTFT alone trains."""
 
+    UNREAD: ClassVar[tuple[str, ...]] = ("own.share", "realism.weight")
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        refuse_stage_1_settings(self.name, self.own, self.realism)
+        refuse_unread(self, *self.UNREAD)
 
     def parameters(self, module: nn.Module) -> Iterable[nn.Parameter]:
         model: WorldModel = module  # type: ignore[assignment]
@@ -141,12 +143,13 @@ class WalkRecipe(DenoiserRecipe):
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutRecipe(WalkRecipe):
-    """Stage 3: all weights but the autoencoder's train, on frames that follow the model's own.
+    """Stage 3: all weights but the autoencoder's train, on frames that follow the model's own; with a critic if asked for.
 
     The ground truth replaces the previous frame every w-th frame, w = 2 · 2^(train step // ``double_steps``) (pre-release: w
     starts at 2 and doubles).
     """
 
+    UNREAD: ClassVar[tuple[str, ...]] = ("own.share",)  # all of its previous frames are its own
     double_steps: int = 1500
 
     def __post_init__(self) -> None:
@@ -169,14 +172,14 @@ class RolloutRecipe(WalkRecipe):
         conditions = drop_conditions(data.conditions, data.degradation)
         context = model.prepare(conditions, state.anchor, data.degradation.anchor_present, self.sketch(model, conditions, data))
         aligned = previous_latent(model, state, state.frame_index + 1, context)
-        target, _ = continued(model, clean, truth, state.previous, context.grids, data.conditions, self.own)
+        target, asked = continued(model, clean, truth, state.previous, context.grids, data.conditions, self.own)
         noisy = target + per_sample(data.sigma, clean) * data.noise
         row = read_memory_of_each(state.memory, batch.level, model.config.htft.ages)
         denoised, _ = model.denoise(noisy, data.sigma, aligned, context, row)
         losses = denoising_loss(denoised, target, data.sigma, self.weight(model, data.conditions))
         if batch.frame < self.plan.frames - 1:
             walk.state = _roll_out(model, state, data)
-        return losses.mean(), by_noise_level(losses.detach(), data.sigma)
+        return self.judged(model, denoised, losses, clean, asked, data, train_step)
 
     def _state(self, model: WorldModel, batch: Any, train_step: int, truth: Float[Tensor, "b v z y x"]) -> StreamState:
         """Where the slots' streams stand before this frame."""
