@@ -47,8 +47,8 @@ OWN = "own_frames"
 
 
 def refuse_unread(recipe: DenoiserRecipe, *settings: str) -> None:
-    """Raises ``ValueError`` where a recipe asks for one of those settings (``own.share`` for own frames, ``realism.weight`` for a
-    critic)."""
+    """Raises ``ValueError`` where a recipe asks for one of those settings: own frames (``own.share``) or a critic
+    (``realism.weight``)."""
     for setting, value in (("own.share", recipe.own.share), ("realism.weight", recipe.realism.weight)):
         if setting in settings and value:
             raise ValueError(f"{setting}: expected 0 in {recipe.name}, which does not read it, got {value}; leave it out")
