@@ -12,7 +12,7 @@ from tests.training.test_stages import PLAN, MadeUpBlocks
 from everroad.model.config import FinishConfig, SketchConfig
 from everroad.model.presets import PRESETS
 from everroad.model.world_model import WorldModel
-from everroad.training.denoiser import DenoiserRecipe
+from everroad.training.block_recipe import BlockRecipe
 from everroad.training.detail import RESTRAINT, DetailBatch, FinishRecipe, SketchRecipe, Task, amount_error, edge_error
 from everroad.training.layout_critic import LayoutCritic, RealismConfig
 from everroad.training.own_frames import OwnFramesConfig
@@ -28,7 +28,7 @@ def recipe_of(kind: type[SketchRecipe] | type[FinishRecipe]) -> SketchRecipe | F
 @pytest.fixture(autouse=True)
 def _tiny_preset(monkeypatch):
     monkeypatch.setitem(PRESETS, "tiny", TINY)
-    monkeypatch.setattr(DenoiserRecipe, "prefetcher", lambda self, first_block: MadeUpBlocks(first_block))
+    monkeypatch.setattr(BlockRecipe, "prefetcher", lambda self, first_block: MadeUpBlocks(first_block))
 
 
 @pytest.mark.parametrize("kind", [SketchRecipe, FinishRecipe])
@@ -216,7 +216,7 @@ def test_refused_settings(monkeypatch):
     with pytest.raises(ValueError, match=r"own\.share: expected 1 in test"):
         FinishRecipe(**RECIPE)
     monkeypatch.setitem(PRESETS, "tiny", replace(TINY, sketch=SketchConfig(), finish=FinishConfig()))
-    monkeypatch.setattr(DenoiserRecipe, "build", lambda self: make_model(PRESETS["tiny"]))
+    monkeypatch.setattr(BlockRecipe, "build", lambda self: make_model(PRESETS["tiny"]))
     for kind, part in ((SketchRecipe, "sketch.detail"), (FinishRecipe, "finish")):
         with pytest.raises(ValueError, match=f"expected one with the network of {part};"):
             recipe_of(kind).build()

@@ -17,6 +17,7 @@ from everroad.diffusion.loss import denoising_loss
 from everroad.model.memory import Memory
 from everroad.model.presets import PRESETS
 from everroad.training.block_plan import BlockPlan
+from everroad.training.block_recipe import BlockRecipe
 from everroad.training.decoder import DecoderLossConfig, DecoderRecipe
 from everroad.training.degrade import DegradeConfig, degrade_previous
 from everroad.training.denoiser import DenoiserRecipe
@@ -57,7 +58,7 @@ class MadeUpBlocks:
 @pytest.fixture(autouse=True)
 def _tiny_preset(monkeypatch):
     monkeypatch.setitem(PRESETS, "tiny", TINY)
-    for recipe in (DenoiserRecipe, WalkRecipe, RolloutRecipe):
+    for recipe in (BlockRecipe, DenoiserRecipe, WalkRecipe, RolloutRecipe):
         monkeypatch.setattr(recipe, "prefetcher", lambda self, first_block: MadeUpBlocks(first_block))
         monkeypatch.setattr(recipe, "build", lambda self: make_model().train())
 
@@ -365,7 +366,7 @@ def test_what_a_recipe_does_not_read_is_refused(name, setting):
         *(f"plan.{name}=0" for name in ("towns", "segments", "frames", "uses", "town_seconds")),
         *(f"plan.{name}=-1" for name in ("towns", "segments", "frames", "uses", "town_seconds", "workers")),
         *("plan.frames=1", "plan.town_seconds=nan", "plan.town_seconds=1", "plan.towns=1e9", "plan.workers=1e9"),
-        *("levels.schedule_share=-1", "levels.std=nan", "object_weight=nan", "object_weight=-1", "component_power=1000"),
+        *("object_weight=nan", "object_weight=-1"),
         *("optimiser.learning_rate=inf", "degrade.noise_low=0", "seed=1e30", "preset=twon"),
     ],
 )
@@ -386,6 +387,11 @@ def test_settings_that_cannot_be_are_refused_by_the_name_that_was_typed(name, ov
         ("town-nano-decoder", "terms.gradient=nan"),
         ("town-nano-decoder", "terms.wear=1e9"),
         ("town-nano-stage3", "double_steps=0"),
+        *(
+            (f"town-nano-stage{stage}", override)
+            for stage in (1, 2)
+            for override in ("levels.schedule_share=-1", "levels.std=nan", "component_power=1000")
+        ),
     ],
 )
 def test_a_stages_own_settings_are_refused_too(name, override):

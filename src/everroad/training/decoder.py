@@ -5,7 +5,7 @@ Losses compared: L1; with the gradients of the picture; with the magnitudes of i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from everroad.data.addressing import addressed_generator
+from everroad.data.blocks import Block
 from everroad.data.sampler import frame_draws
 from everroad.model.world_model import WorldModel
+from everroad.training.block_recipe import BlockRecipe, refuse_unread
 from everroad.training.critic import PatchCritic, critic_loss, realism_loss
-from everroad.training.denoiser import DenoiserRecipe, refuse_unread
+from everroad.training.own_frames import RollOuts
+from everroad.training.sketches import Sketches
 from everroad.training.wear import Wear, draw_wear, worn
 
 
@@ -50,7 +53,7 @@ class PictureBatch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecoderRecipe(DenoiserRecipe):
+class DecoderRecipe(BlockRecipe):
     """Trains ``autoencoder.detail`` of a world model and nothing else."""
 
     terms: DecoderLossConfig = field(default_factory=DecoderLossConfig)
@@ -70,21 +73,14 @@ class DecoderRecipe(DenoiserRecipe):
         critic = model.critic.parameters() if self.terms.adversarial else ()  # type: ignore[union-attr,operator]
         return [*model.autoencoder.detail.parameters(), *critic]  # type: ignore[list-item]
 
-    def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[Any]:
-        per_block = self.steps_per_block()
-        with self.prefetcher(first_train_step // per_block) as blocks:
-            train_step = first_train_step
-            for block in blocks:
-                while train_step // per_block == block.index:
-                    draws = frame_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
-                    images = block.images_at(draws.clip, draws.frame)
-                    level = addressed_generator(self.seed, "latent noise", train_step).random(
-                        (self.batch, 1, 1, 1), dtype=np.float32
-                    )
-                    noise = self.draw_noise("decoder", train_step)[:, 0]
-                    wear = draw_wear(self.terms.wear, self.seed, train_step, self.batch)
-                    yield PictureBatch(images, wear, torch.from_numpy(level) * self.terms.latent_noise * noise)
-                    train_step += 1
+    def _batch(self, block: Block, roll_outs: RollOuts | None, sketches: Sketches, train_step: int) -> PictureBatch:
+        draws = frame_draws(self.seed, train_step, self.batch, self.plan.shape, self.plan.uses)
+        draw = addressed_generator(self.seed, "latent noise", train_step)
+        level = torch.from_numpy(draw.random((self.batch, 1, 1, 1), dtype=np.float32))
+        noise = self.terms.latent_noise * level * self.draw_noise("decoder", train_step)[:, 0]
+        return PictureBatch(
+            block.images_at(draws.clip, draws.frame), draw_wear(self.terms.wear, self.seed, train_step, self.batch), noise
+        )
 
     def loss(self, module: nn.Module, batch: Any, train_step: int) -> tuple[Float[Tensor, ""], dict[str, Tensor | float]]:
         model: WorldModel = module  # type: ignore[assignment]

@@ -23,8 +23,8 @@ from everroad.data.sampler import frame_draws
 from everroad.model.layout_detail import LayoutDetail
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
+from everroad.training.block_recipe import OWN, BlockRecipe
 from everroad.training.degrade import Degradation, draw_degradation, drop_conditions
-from everroad.training.denoiser import OWN, DenoiserRecipe
 from everroad.training.layout_critic import CRITIC, LEARNING_SHARE, LayoutCritic, in_proportion, judge
 from everroad.training.own_frames import RollOuts, other_town
 from everroad.training.sketches import Sketches
@@ -59,7 +59,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetailRecipe(DenoiserRecipe, ABC):
+class DetailRecipe(BlockRecipe, ABC):
     """Trains one network and nothing else. ``edges`` weighs the gradients' differences, ``amount`` how much detail there is,
     wherever it is, beside the true picture's."""
 

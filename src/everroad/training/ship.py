@@ -66,7 +66,7 @@ def changed_settings(recipe: dict[str, Any]) -> list[str]:
         for key, value in ours.items():
             if isinstance(value, dict):
                 found += differences(value, theirs.get(key, {}), f"{prefix}{key}.")
-            elif value != theirs.get(key):
+            elif key in theirs and value != theirs[key]:
                 found.append(f"{prefix}{key}={Path(value).name if isinstance(value, str) else value}")
         return found
 

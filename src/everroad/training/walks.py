@@ -28,8 +28,9 @@ from everroad.model.world_model import WorldModel
 from everroad.stream.generate import next_frame, previous_latent
 from everroad.stream.start import start
 from everroad.stream.state import StreamState
+from everroad.training.block_recipe import refuse_unread
 from everroad.training.degrade import degrade_previous, draw_degradation, drop_conditions
-from everroad.training.denoiser import DenoiserRecipe, by_noise_level, encode_bytes, refuse_unread
+from everroad.training.denoiser import DenoiserRecipe, by_noise_level, encode_bytes
 from everroad.training.frame_batch import FrameBatch
 from everroad.training.own_frames import continued, roll_out_dtype
 from everroad.training.sketches import Sketches
