@@ -92,6 +92,8 @@ def test_the_detail_of_other_runs(tmp_path, part, recipe):
     assert card["samples"] == 320  # the denoiser's alone
     again = ship([tmp_path / "one"], None, tmp_path / "n.safetensors", None, card)
     assert again[part] == card[part]
+    more = ship([tmp_path / "one"], None, tmp_path / "o.safetensors", None, card, **runs)
+    assert [run["train_steps"] for run in more[part]] == [20, 30, 20, 30]
 
 
 def test_a_new_sketch_alone(tmp_path):

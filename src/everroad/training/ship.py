@@ -119,7 +119,7 @@ def ship(
     sketch_dirs: Sequence[Path] = (),
     finish_dirs: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card, whose stages follow
+    """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card, whose runs follow
     those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships;
     without a run, they alone. ``sketch_dirs`` and ``finish_dirs`` are the runs, in order, of the networks that add detail.
 
@@ -137,14 +137,18 @@ def ship(
         for run in runs[-1:]:
             tensors |= {name: t for name, t in load_run_weights(run, "ema").items() if name.startswith(part)}
     load_weights(model, tensors, "weights to ship")
-    stages = [*(earlier["stages"] if earlier else []), *(run_facts(run) for run in run_dirs)]
+    before = earlier or {}
+    stages, sketches, finishes = (
+        [*before.get(part, []), *(run_facts(run) for run in runs)]
+        for part, runs in (("stages", run_dirs), ("sketch", sketch_dirs), ("finish", finish_dirs))
+    )
     card = {
         "data": "towns authored from seeds 0 to 999,999 and painted by everroad.render; no recorded picture",
         "stages": stages,
-        "decoder": run_facts(decoder_dir) if decoder_dir else (earlier or {}).get("decoder"),
-        "sketch": [run_facts(run) for run in sketch_dirs] or (earlier or {}).get("sketch", []),
-        "finish": [run_facts(run) for run in finish_dirs] or (earlier or {}).get("finish", []),
-        "mean_of_checkpoints": len(each) if run_dirs or len(each) > 1 else (earlier or {}).get("mean_of_checkpoints", 1),
+        "decoder": run_facts(decoder_dir) if decoder_dir else before.get("decoder"),
+        "sketch": sketches,
+        "finish": finishes,
+        "mean_of_checkpoints": len(each) if run_dirs or len(each) > 1 else before.get("mean_of_checkpoints", 1),
         "samples": sum(stage["samples"] for stage in stages),
         "hardware": describe_hardware(torch.device("cpu")),
         "git_commit": git_commit(),
