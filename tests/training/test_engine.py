@@ -228,6 +228,22 @@ def test_a_signal_while_waiting_for_data_saves_at_once(tmp_path):
     assert newest.train_step == 3
 
 
+def test_a_signal_between_the_frames_of_a_walk_waits_for_its_end(tmp_path):
+    @dataclass(frozen=True, kw_only=True)
+    class Between(TinyRecipe):
+        def batches(self, first_train_step, carried=None):
+            for train_step, batch in enumerate(super().batches(first_train_step), first_train_step):
+                if train_step == 8:  # asked for, not yet answered
+                    os.kill(os.getpid(), signal.SIGTERM)
+                yield batch
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Between(pace=7), tmp_path)
+    newest = load_newest(tmp_path)
+    assert newest is not None
+    assert newest.train_step == 14
+
+
 def test_time_runs_out_and_the_run_goes_on(tmp_path, uninterrupted):
     parts = 0
     while not run(TinyRecipe(), tmp_path, max_seconds=0.0).finished:

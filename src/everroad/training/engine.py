@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,11 +124,12 @@ def _loop(
     with _closing(recipe.batches(state.train_step, carried)) as batches:
         while state.train_step < recipe.train_steps:
             asked_at = time.monotonic()
+            may_pause = recipe.may_pause(state.train_step)
             try:
-                with stop.waiting():
+                with stop.waiting() if may_pause else nullcontext():
                     batch = next(batches)
             except KeyboardInterrupt:
-                if recipe.may_pause(state.train_step):
+                if may_pause:
                     _save(recipe, state, carried, run_dir, log)
                 raise
             began_at = time.monotonic()
