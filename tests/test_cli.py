@@ -496,10 +496,12 @@ def started(town: Path, weights: Path, out: Path, *, prefix: str = "") -> subpro
     )  # fmt: skip
 
 
-def test_an_interrupt_keeps_the_partial_video_and_says_so(town: Path, weights: Path, tmp_path: Path) -> None:
+def test_an_interrupt_keeps_the_partial_video_and_says_so(weights: Path, tmp_path: Path) -> None:
     from everroad.media import read_video_frames
 
-    out = tmp_path / "out"
+    # So long that it is not done before the interrupt, however busy the machine.
+    out, town = tmp_path / "out", tmp_path / "town.json"
+    assert cli.main(["scenario", "town", "--seed", "1000003", "--seconds", "100", "--out", str(town), "--quiet"]) == 0
     run = started(town, weights, out)
     partial = out / "video.partial.mp4"
     deadline = time.monotonic() + 60
