@@ -493,6 +493,8 @@ def started(town: Path, weights: Path, out: Path, *, prefix: str = "") -> subpro
     return subprocess.Popen(
         [str(part) for part in [*command, "--out", out, "--quiet"]],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+        # What a shell starts in the background ignores interrupts, and so would all that these tests start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
 
 
