@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from tests.model.conftest import TINY, make_model
-from tests.training.test_stages import PLAN, MadeUpBlocks
+from tests.training.test_stages import PLAN, MadeUpBlocks, losses_in_both_dtypes
 
 from everroad.model.config import FinishConfig, SketchConfig
 from everroad.model.presets import PRESETS
@@ -53,16 +53,7 @@ def test_it_learns_and_nothing_else_does(kind):
 
 @pytest.mark.parametrize("kind", [SketchRecipe, FinishRecipe])
 def test_both_compute_in_bfloat16_too(kind):
-    recipe, losses = replace(recipe_of(kind), realism=RealismConfig(weight=0.3)), []
-    for enabled in (False, True):
-        model, batch = make_model().train(), next(recipe.batches(0))
-        torch.manual_seed(0)
-        model.critic = LayoutCritic(8)
-        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            recipe.ready(model, batch)
-            loss = recipe.loss(model, batch, 0)[0]
-        loss.backward()
-        losses.append(float(loss.detach()))
+    losses = losses_in_both_dtypes(replace(recipe_of(kind), realism=RealismConfig(weight=0.3)))
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.1)
 

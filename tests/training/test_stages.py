@@ -72,6 +72,21 @@ def batches_of(recipe: DenoiserRecipe, first: int, count: int) -> list:
     return [next(iterator) for _ in range(count)]
 
 
+def losses_in_both_dtypes(recipe: BlockRecipe) -> list[float]:
+    """The first batch's loss in fp32 and under autocast, each with its backward pass."""
+    losses = []
+    for enabled in (False, True):
+        model, batch = make_model().train(), next(iter(recipe.batches(0)))
+        torch.manual_seed(0)
+        model.critic = LayoutCritic(8)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            recipe.ready(model, batch)
+            loss = recipe.loss(model, batch, 0)[0]
+        loss.backward()
+        losses.append(float(loss.detach()))
+    return losses
+
+
 def losses_of_updates(recipe: DenoiserRecipe, model: nn.Module) -> tuple[list[float], dict]:
     """The losses of twenty updates on the first batch, and what the last one logs."""
     optimiser = torch.optim.Adam(recipe.parameters(model), lr=3e-3)
@@ -429,16 +444,7 @@ def test_every_stage_draws_a_frames_sketch_once_a_block_and_learns_the_same(kind
 def test_every_stage_computes_in_bfloat16_too(kind):
     settings = {"own": OwnFramesConfig(share=0.5)} if kind is DenoiserRecipe else {}
     settings |= {"realism": RealismConfig(weight=0.3)} if kind is not WalkRecipe else {}
-    recipe, losses = recipe_of(kind, **settings), []
-    for enabled in (False, True):
-        model, batch = make_model().train(), batches_of(recipe, 0, 1)[0]
-        torch.manual_seed(0)
-        model.critic = LayoutCritic(8)
-        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            recipe.ready(model, batch)
-            loss = recipe.loss(model, batch, 0)[0]
-        loss.backward()
-        losses.append(float(loss.detach()))
+    losses = losses_in_both_dtypes(recipe_of(kind, **settings))
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.1)
 
