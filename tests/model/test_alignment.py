@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everroad import geometry
-from everroad.model.alignment import WALL_SETBACK_M, fill, flow_grids, hidden_before, warp
+from everroad.model.alignment import WALL_SETBACK_M, fill, flow_grids, hidden_before, moved_px, warp
 from tests.model.conftest import make_conditions
 
 HEIGHT, WIDTH = 128, 224
@@ -116,6 +116,17 @@ def test_standing_still_is_the_identity_and_all_is_seen():
     for grid in (grids.near, grids.far):
         torch.testing.assert_close(warp(image, grid), image, rtol=0, atol=2e-3)
     assert bool(grids.near_visible.all())
+
+
+def test_pixels_moved_are_those_of_the_geometry():
+    assert float(moved_px(flow_grids(conditions_with(np.eye(4)))).max()) < 1e-2
+    conditions = conditions_with(motion())
+    moved = moved_px(flow_grids(conditions))
+    for row, column in ((100, 40), (110, 180)):
+        want = np.linalg.norm(expected_pixel(conditions, row, column, None) - [column, row])
+        assert abs(float(moved[0, 0, row, column]) - want) < 0.3
+    turned = moved_px(flow_grids(conditions_with(motion(0.0, 0.2))))
+    assert torch.isinf(turned[0, 0, 30, 2])  # what has just come in
 
 
 def test_absent_motion_is_the_identity():

@@ -69,6 +69,7 @@ def test_round_trip(config: ModelConfig) -> None:
         ("sketch.widths", [0], "sketch.widths: expected multiples of 32"),
         ("finish.widths", [40], "finish.widths: expected multiples of 32"),
         ("finish.feedback", 1.5, "finish.feedback: expected 0 to 1"),
+        ("finish.moving_px", -1.0, "finish.moving_px: expected 0 to 64"),
         ("unet.widths", [], "unet.widths: expected one or more"),
     ],
 )

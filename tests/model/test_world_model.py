@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from everroad.conditions.types import Conditions, cat_conditions
+from everroad.model.alignment import FlowGrids, flow_grids
 from everroad.model.memory import read_memory, zero_memory
 from everroad.model.presets import PRESETS, get_preset
 from everroad.model.world_model import WorldModel
@@ -253,7 +254,31 @@ def test_detail_goes_back_in_its_share_and_colours_do_not(feedback):
     colour = (
         torch.randn(2, 1, 3, 4, 6, generator=torch.Generator().manual_seed(6)).repeat_interleave(8, -1).repeat_interleave(8, -2)
     )
-    back = model.fed_back(drawn, pictures + detail + colour)
+    back = model.fed_back(drawn, pictures + detail + colour, flow_grids(make_conditions()))
     seen = model.encode(pictures + detail) - model.encode(pictures)
     torch.testing.assert_close(back, drawn + feedback * seen, rtol=1e-4, atol=1e-4)
     assert torch.allclose(back, drawn, atol=1e-4) == (feedback == 0)
+
+
+def test_what_stands_still_is_not_fed_back_and_what_moves_is_by_how_far():
+    height, width = 32, 48
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    here = torch.stack([(columns + 0.5) / width * 2 - 1, (rows + 0.5) / height * 2 - 1], -1)[None]
+    moved = here.clone()
+    moved[:, :, width // 3 :, 0] += 2 * 1.0 / width  # a pixel to the side
+    moved[:, :, 2 * width // 3 :, 1] += 2 * 5.0 / height  # and five down
+    nowhere = torch.zeros(1, 1, height, width, dtype=torch.bool)
+    grids = FlowGrids(here, moved, ~nowhere, nowhere)
+    drawn = latents(0, batch=1)
+    finish = replace(TINY.finish, feedback=0.5, moving_px=2.0)
+    model, uniform = (make_model(replace(TINY, finish=f)) for f in (finish, replace(finish, moving_px=0.0)))
+    pictures = model.autoencoder.code.decode(drawn[:, 0])[:, None]
+    detail = torch.rand(pictures.shape, generator=torch.Generator().manual_seed(5))
+    added = model.fed_back(drawn, pictures + detail, grids) - drawn
+    full = uniform.fed_back(drawn, pictures + detail, grids) - drawn
+    for third, share in ((0, 0.0), (1, 0.5), (2, 1.0)):  # cells of 8 pixels, six in a row
+        columns_of = slice(2 * third, 2 * third + 2)
+        torch.testing.assert_close(added[..., columns_of], share * full[..., columns_of], rtol=1e-4, atol=1e-5)
+    unseen = replace(grids, near=here, near_visible=nowhere)
+    torch.testing.assert_close(model.fed_back(drawn, pictures + detail, unseen) - drawn, full)
+    assert full.abs().amax((2, 3)).min() > 1e-2

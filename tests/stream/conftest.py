@@ -56,7 +56,7 @@ class FakeWorldModel(WorldModel):
     def feeds_back(self) -> bool:
         return self.config.finish.feedback > 0
 
-    def fed_back(self, latents: Tensor, pictures: Tensor) -> Tensor:
+    def fed_back(self, latents: Tensor, pictures: Tensor, grids: FlowGrids) -> Tensor:
         return latents + self.config.finish.feedback * self.encode(pictures)
 
     def legal(self, latents: Tensor) -> Tensor:

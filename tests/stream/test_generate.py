@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from everroad.diffusion.noise import addressed_noise
 from everroad.diffusion.sampler import Earlier, initial_noise_scale, multistep_update
+from everroad.model.alignment import flow_grids
 from everroad.model.memory import read_memory, zero_memory
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
@@ -154,7 +155,7 @@ def test_next_frame_is_the_sampler_written_out(kit, fake, solver):
             history = [written, *history]
         assert torch.equal(frame.latents, x)
         with torch.no_grad():
-            assert torch.equal(after.previous, fake.fed_back(x, fake.decode(x, conditions)))
+            assert torch.equal(after.previous, fake.fed_back(x, fake.decode(x, conditions), context.grids))
         state = after
     assert state.frame_index.tolist() == [5]
     assert torch.equal(state.memory.entries[1][0][:, :, 2], history[1][2])
@@ -250,7 +251,7 @@ def test_what_goes_on_is_the_frame_with_its_share_of_detail(kit, feedback):
     pictures = frame.decode(model)
     assert torch.equal(pictures, model.decode(frame.latents, frame.conditions))
     assert (frame.pictures is None) == (feedback == 0)
-    expected = model.fed_back(frame.latents, pictures) if feedback else frame.latents
+    expected = model.fed_back(frame.latents, pictures, flow_grids(frame.conditions)) if feedback else frame.latents
     assert torch.equal(state.previous, expected)
     assert torch.equal(state.previous, frame.latents) == (feedback == 0)
 

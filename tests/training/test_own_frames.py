@@ -11,6 +11,7 @@ from tests.model.conftest import make_conditions, make_model
 
 from everroad.data.addressing import addressed_seed
 from everroad.data.blocks import Block
+from everroad.model.alignment import flow_grids
 from everroad.model.world_model import WorldModel
 from everroad.stream.generate import next_frame
 from everroad.stream.start import start
@@ -65,8 +66,8 @@ def test_frames_as_drawn_are_those_before_anything_is_fed_back(block: Block) -> 
     assert torch.equal(fed.at(clips, 0 * clips), drawn.at(clips, 0 * clips))
     for frame in range(1, FRAMES - 1):
         latents = drawn.at(clips, frame + 0 * clips)
-        pictures = model.decode(latents, block.conditions_at(np.arange(CLIPS), np.full(CLIPS, frame)))
-        back = model.fed_back(latents, pictures)
+        conditions = block.conditions_at(np.arange(CLIPS), np.full(CLIPS, frame))
+        back = model.fed_back(latents, model.decode(latents, conditions), flow_grids(conditions))
         assert not torch.allclose(back, latents, atol=1e-2)
         torch.testing.assert_close(fed.at(clips, frame + 0 * clips), back, rtol=1e-2, atol=1e-2)
 

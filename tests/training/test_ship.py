@@ -15,7 +15,7 @@ from everroad.training.checkpoint import Checkpoint, save_checkpoint
 from everroad.training.layout_critic import LayoutCritic
 from everroad.training.overrides import apply_overrides
 from everroad.training.recipes import get_recipe
-from everroad.training.ship import changed_settings, run_facts, scores_of, ship
+from everroad.training.ship import changed_settings, main, run_facts, scores_of, ship
 
 
 def make_run(folder, name: str, model, overrides: list[str], steps: int) -> None:
@@ -33,8 +33,8 @@ def test_card_and_weights(tmp_path):
     later = get_recipe("town-nano-stage1").build()
     make_run(tmp_path / "one", "town-nano-stage1", model, ["seed=3"], 100)
     make_run(tmp_path / "two", "town-nano-stage2", later, ["init=/somewhere/else/one.safetensors"], 24)
-    card = ship([tmp_path / "one", tmp_path / "two"], None, tmp_path / "m.safetensors", None)
-    loaded, written = load_world_model(tmp_path / "m.safetensors")
+    card = ship([tmp_path / "one", tmp_path / "two"], None, tmp_path / "new" / "m.safetensors", None)
+    loaded, written = load_world_model(tmp_path / "new" / "m.safetensors")
     assert torch.equal(loaded.input.weight, later.input.weight.bfloat16().float())
     assert written["samples"] == card["samples"] == 16 * 124
     assert written["stages"][0]["command"] == "everroad train town-nano-stage1 seed=3 --dtype bfloat16"
@@ -175,3 +175,15 @@ def test_scores_are_the_first_models_figures(tmp_path):
     (tmp_path / "report.json").write_text(json.dumps(report))
     scores = {"command": "everroad evaluate quick --out where", "figures": {"layout early": {"value": 0.5, "bar": 0.85}}}
     assert scores_of(tmp_path / "report.json") == scores
+
+
+@pytest.mark.parametrize("words", [["nowhere"], [], ["--mean-with", "none.safetensors", "--after", "card.json"]])
+def test_what_cannot_ship_is_one_line(tmp_path, words, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "card.json").write_text('{"preset": "town-nano"}')
+    monkeypatch.setattr("sys.argv", ["ship", *words, "--out", "new/m.safetensors"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "new").exists()

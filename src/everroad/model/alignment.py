@@ -75,6 +75,16 @@ def flow_grids(conditions: Conditions) -> FlowGrids:
         return FlowGrids(far, near, inside & ~hidden, hidden)
 
 
+def moved_px(grids: FlowGrids) -> Float[Tensor, "bv 1 h w"]:
+    """How many pixels each pixel has moved since the previous frame, by the guessed depths; infinitely far where it cannot be
+    found there."""
+    height, width = grids.near.shape[1:3]
+    now = _identity(len(grids.near), height, width, grids.near).permute(0, 2, 3, 1)
+    size = torch.tensor([width / 2, height / 2], device=now.device, dtype=now.dtype)
+    distance = ((grids.near - now) * size).norm(dim=-1)[:, None]
+    return torch.where(grids.near_visible, distance, torch.inf)
+
+
 def hidden_before(
     pixels: Float[Tensor, "b v 2 n"], depth: Float[Tensor, "b v n"], on_box: Bool[Tensor, "b v n"], rows: int, columns: int
 ) -> Bool[Tensor, "b v n"]:

@@ -107,15 +107,19 @@ class FinishConfig:
     coarse; none for no such network: then the decoder's learned part does what can be done without conditions.
 
     ``feedback`` is the share of that detail which goes back into the stream with the frame; each cell's mean colour does not. A
-    frame that is moved and averaged at every step loses detail, and this makes up for it.
+    frame that is moved and averaged at every step loses detail, and this makes up for it. What stands still in the picture
+    loses none: with ``moving_px`` the share grows to ``feedback`` as a pixel has moved so far since the last frame; 0 is the
+    same share everywhere.
     """
 
     widths: tuple[int, ...] = ()
     feedback: float = 0.0
+    moving_px: float = 0.0
 
     def __post_init__(self) -> None:
         _refuse_odd_widths("finish.", self.widths)
         _refuse_outside(self, 0, 1, "finish.", "feedback")
+        _refuse_outside(self, 0, 64, "finish.", "moving_px")
         if self.feedback and not self.widths:
             raise ValueError(f"finish.feedback: expected 0 without a network that finishes frames, got {self.feedback}")
 

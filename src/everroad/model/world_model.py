@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from everroad.conditions.types import Conditions
 from everroad.diffusion.preconditioning import per_sample, precondition
-from everroad.model.alignment import FlowGrids, flow_grids, near_view, warp
+from everroad.model.alignment import FlowGrids, flow_grids, moved_px, near_view, warp
 from everroad.model.autoencoder import Autoencoder
 from everroad.model.belief import AS_PREDICTED, source_weights, untold_share
 from everroad.model.config import BeliefConfig, ModelConfig
@@ -98,13 +98,18 @@ class WorldModel(nn.Module):
         """Whether a part of what finishes a frame goes back into the stream."""
         return self.config.finish.feedback > 0 and self.finish is not None and self.finish.trained
 
-    def fed_back(self, latents: Float[Tensor, "b v z y x"], pictures: Float[Tensor, "b v 3 h w"]) -> Float[Tensor, "b v z y x"]:
-        """What goes back into the stream of a frame with these latents, decoded to ``pictures`` (``FinishConfig.feedback``)."""
-        code, patch = self.autoencoder.code, self.config.autoencoder.patch_px
+    def fed_back(
+        self, latents: Float[Tensor, "b v z y x"], pictures: Float[Tensor, "b v 3 h w"], grids: FlowGrids
+    ) -> Float[Tensor, "b v z y x"]:
+        """What goes back into the stream of a frame with these latents, decoded to ``pictures``; ``grids`` say how far it has
+        moved (``FinishConfig``)."""
+        code, patch, finish = self.autoencoder.code, self.config.autoencoder.patch_px, self.config.finish
         drawn = code.decode(latents.flatten(0, 1))
         detail = pictures.flatten(0, 1) - drawn
         detail = detail - nn.functional.interpolate(nn.functional.avg_pool2d(detail, patch), scale_factor=patch)
-        return code.encode(drawn + self.config.finish.feedback * detail).unflatten(0, latents.shape[:2])
+        if finish.moving_px:
+            detail = detail * (moved_px(grids) / finish.moving_px).clamp(max=1)
+        return code.encode(drawn + finish.feedback * detail).unflatten(0, latents.shape[:2])
 
     def legal(self, latents: Float[Tensor, "b v z y x"]) -> Float[Tensor, "b v z y x"]:
         """The latents with the patch code's picture clamped to [0, 1]: a guard against colours that run away in a roll-out."""

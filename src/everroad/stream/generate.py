@@ -66,7 +66,7 @@ def next_frame(
         frame = Frame(frame_index, latents, state.made_with, conditions)
         if world_model.feeds_back:
             pictures = frame.decode(world_model)
-            frame, latents = replace(frame, pictures=pictures), world_model.fed_back(latents, pictures)
+            frame, latents = replace(frame, pictures=pictures), world_model.fed_back(latents, pictures, context.grids)
     return frame, replace(state, frame_index=frame_index, previous=latents, memory=memory)
 
 

@@ -123,7 +123,8 @@ def ship(
     those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships;
     without a run, they alone. ``sketch_dirs`` and ``finish_dirs`` are the runs, in order, of the networks that add detail.
 
-    Raises ``ValueError`` where there is neither a run nor earlier weights with their card.
+    Raises ``ValueError`` where there is neither a run nor earlier weights with their card, ``OSError`` where ``out`` cannot be
+    written.
     """
     if not run_dirs and not (others and earlier):
         raise ValueError("ship: expected a run, or --mean-with FILE and --after CARD, got neither; name one")
@@ -154,6 +155,7 @@ def ship(
         "git_commit": git_commit(),
         "scores": scores or {},
     }
+    out.parent.mkdir(parents=True, exist_ok=True)
     save_world_model(model, out, card)
     return card
 
@@ -174,14 +176,20 @@ def main() -> None:
     parser.add_argument("--after", type=Path, help="card (.json) of the weights that the first run began with")
     parser.add_argument("--mean-with", type=Path, nargs="+", help="weights of earlier checkpoints, averaged with the last")
     arguments = parser.parse_args()
-    others = arguments.mean_with or []
+    try:
+        card = _shipped(arguments)
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    print(f"{arguments.out}: {card['samples']} samples")
+
+
+def _shipped(arguments: argparse.Namespace) -> dict[str, Any]:
     scores = scores_of(arguments.scores) if arguments.scores else None
     earlier = json.loads(arguments.after.read_text()) if arguments.after else None
-    card = ship(
-        arguments.runs, arguments.decoder, arguments.out, scores, earlier, others, arguments.sketch or [],
+    return ship(
+        arguments.runs, arguments.decoder, arguments.out, scores, earlier, arguments.mean_with or [], arguments.sketch or [],
         arguments.finish or [],
     )  # fmt: skip
-    print(f"{arguments.out}: {card['samples']} samples")
 
 
 if __name__ == "__main__":
