@@ -54,6 +54,7 @@ def test_a_shifted_car_costs_what_it_must() -> None:
     assert found["iou building"].value == 1
     road = (32 - 5 - 2) / (32 - 5 + 2)
     assert found["iou mean"].value == pytest.approx((2 / 6 + 1 + 1 + road) / 4)
+    assert found["iou told"].value == pytest.approx((2 / 6 + 1 + road) / 3)
 
 
 def test_a_share_is_of_what_the_judge_gets_on_the_painter() -> None:
@@ -63,6 +64,7 @@ def test_a_share_is_of_what_the_judge_gets_on_the_painter() -> None:
     found = agreement(stacked(*[overlaps(model, truth)] * 2), stacked(*[overlaps(painter, truth)] * 2), Window(1, 1))
     assert found["share building"].value == pytest.approx((2 / 6) / (4 / 6))
     assert found["share mean"].value == pytest.approx((3 + 2 / 6) / (3 + 4 / 6))
+    assert found["share told"].value == 1  # buildings are in no condition
 
 
 def test_intersections_and_unions_are_pooled_before_they_are_divided() -> None:

@@ -6,10 +6,13 @@ c, with intersections and unions summed over the frames of a window and all town
     IoU_c = Σ |labels = c and truth = c| / Σ |labels = c or truth = c|,   mIoU = mean over the classes that occur,
 
 and the figure is the *share*: IoU of the model's frames / IoU that the same segmenter gets on the painter's own pictures.
+Beside the mean over all four classes stands that over the three which the conditions tell: of buildings they say nothing.
 Axis letters: ``n`` towns, ``f`` frames, ``c`` the classes of ``LAYOUT_CLASSES``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -19,6 +22,7 @@ from everroad.evaluation.measure import INVALID, Measure, Window, pooled
 from everroad.render.semantics import SEMANTIC_CLASSES
 
 LAYOUT_CLASSES: tuple[str, ...] = ("road", "lane_marking", "vehicle", "building")
+TOLD = tuple(LAYOUT_CLASSES.index(name) for name in ("road", "lane_marking", "vehicle"))
 CLASS_IDS = np.array([SEMANTIC_CLASSES.index(name) for name in LAYOUT_CLASSES])
 EARLY, LATE = Window(1, 40), Window(200, 240)
 
@@ -34,16 +38,18 @@ def overlaps(labels: UInt8[ndarray, "h w"], truth: UInt8[ndarray, "h w"]) -> Flo
 
 
 def agreement(model: Float[ndarray, "n f 2 4"], painter: Float[ndarray, "n f 2 4"], window: Window) -> dict[str, Measure]:
-    """IoU of each class and their mean ("iou <class>", "miou"), and the same as shares of the painter's ("share …")."""
+    """IoU of each class, their mean and that of those which the conditions tell ("iou <class>", "iou mean", "iou told"), and
+    the same as shares of the painter's ("share …")."""
     sums = window.sums(np.concatenate([model, painter], 2).reshape(*model.shape[:2], -1))
     if sums is None:
-        return {f"{kind} {name}": INVALID for name in (*LAYOUT_CLASSES, "mean") for kind in ("iou", "share")}
+        return {f"{kind} {name}": INVALID for name in (*LAYOUT_CLASSES, "mean", "told") for kind in ("iou", "share")}
     found = {}
     for index, name in enumerate(LAYOUT_CLASSES):
         found[f"iou {name}"] = pooled(sums, lambda rows, i=index: _ious(rows)[0][:, i])
         found[f"share {name}"] = pooled(sums, lambda rows, i=index: _ious(rows)[0][:, i] / _ious(rows)[1][:, i])
-    found["iou mean"] = pooled(sums, lambda rows: _mean(rows)[0])
-    found["share mean"] = pooled(sums, lambda rows: _mean(rows)[0] / _mean(rows)[1])
+    for name, classes in (("mean", range(len(LAYOUT_CLASSES))), ("told", TOLD)):
+        found[f"iou {name}"] = pooled(sums, lambda rows, of=classes: _mean(rows, of)[0])
+        found[f"share {name}"] = pooled(sums, lambda rows, of=classes: _mean(rows, of)[0] / _mean(rows, of)[1])
     return found
 
 
@@ -54,9 +60,9 @@ def _ious(rows: Float[ndarray, "d 16"]) -> tuple[Float[ndarray, "d 4"], Float[nd
     return ious[:, 0], ious[:, 1]
 
 
-def _mean(rows: Float[ndarray, "d 16"]) -> tuple[Float[ndarray, "d"], Float[ndarray, "d"]]:
-    """mIoUs over the classes for which both have one."""
-    model, painter = _ious(rows)
+def _mean(rows: Float[ndarray, "d 16"], classes: Sequence[int]) -> tuple[Float[ndarray, "d"], Float[ndarray, "d"]]:
+    """mIoUs over those of the classes for which both have one."""
+    model, painter = (ious[:, list(classes)] for ious in _ious(rows))
     known = np.isfinite(model) & np.isfinite(painter)
     counts = known.sum(1)
     return np.where(known, model, 0).sum(1) / counts, np.where(known, painter, 0).sum(1) / counts

@@ -28,7 +28,9 @@ REPORT, SHEET = "report.json", "sheet.png"
 # Title of each row of the table, and where its measure stands in the report.
 ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("layout share 1-40", ("layout", "1-40", "share mean")),
+    ("… of what is told", ("layout", "1-40", "share told")),
     ("layout share 200-240", ("layout", "200-240", "share mean")),
+    ("… of what is told", ("layout", "200-240", "share told")),
     ("colour change, actors", ("persistence", "actor", "change")),
     ("… the painter's", ("persistence", "actor", "painter's change")),
     ("colour change, facades", ("persistence", "facade", "change")),
