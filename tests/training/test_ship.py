@@ -115,6 +115,21 @@ def test_a_new_sketch_alone(tmp_path):
     assert not (tmp_path / "o.safetensors").exists()
 
 
+def test_runs_that_were_given_up_are_told_apart(tmp_path):
+    model = get_recipe("town-nano-stage1").build()
+    other = get_recipe("town-nano-stage1").build()
+    for name, weights, steps in (("one", model, 10), ("bad", other, 30), ("worse", other, 40)):
+        make_run(tmp_path / name, "town-nano-stage1", weights, [], steps)
+    ship([tmp_path / "one"], None, tmp_path / "m.safetensors", None, given_up_dirs=[tmp_path / "bad"])
+    _, first = load_world_model(tmp_path / "m.safetensors")
+    args = ([], None, tmp_path / "n.safetensors", None, first, [tmp_path / "m.safetensors"])
+    card = ship(*args, given_up_dirs=[tmp_path / "worse"])
+    assert [run["train_steps"] for run in card["given_up"]] == [30, 40]
+    assert (card["samples"], card["stages"]) == (160, first["stages"])
+    loaded, _ = load_world_model(tmp_path / "n.safetensors")
+    assert torch.equal(loaded.input.weight, model.input.weight.bfloat16().float())
+
+
 def test_a_run_begins_with_another_runs_average(tmp_path):
     model = get_recipe("town-nano-stage1").build()
     with torch.no_grad():

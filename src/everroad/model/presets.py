@@ -18,7 +18,7 @@ PRESETS: dict[str, ModelConfig] = {
     # The embedded default.
     "town": ModelConfig(
         name="town", height_px=128, width_px=224,
-        sketch=SketchConfig(widths=(64, 96, 192)), finish=FinishConfig(widths=(64, 64, 96), feedback=0.1),
+        sketch=SketchConfig(widths=(64, 96, 192)), finish=FinishConfig(widths=(64, 64, 96), feedback=0.15, moving_px=1.0),
         belief=BeliefConfig(retention=0.5, retention_untold=1.5, choice=3.0, sketched=1.5),
     ),
     # Trained on a GPU only.

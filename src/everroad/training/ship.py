@@ -2,7 +2,8 @@
 ``--decoder RUN``, ``--sketch RUN…`` and ``--finish RUN…`` those of the parts that train alone.
 
 The card holds what is known of the run: data, recipe and its settings, command, hardware, hours, training samples of every
-stage, git commit. Runs that began with shipped weights go on from those weights' card (``--after CARD``). Scores are added by
+stage, git commit. Runs that began with shipped weights go on from those weights' card (``--after CARD``). Runs that did not
+gain and do not ship are told apart (``--given-up RUN…``). Scores are added by
 ``--scores REPORT`` (an ``evaluate quick`` report whose first model this is).
 """
 
@@ -118,10 +119,12 @@ def ship(
     others: Sequence[Path] = (),
     sketch_dirs: Sequence[Path] = (),
     finish_dirs: Sequence[Path] = (),
+    given_up_dirs: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Writes the averaged weights of the last run in ``run_dirs`` (stages in order) and answers the card, whose runs follow
     those of the ``earlier`` card. ``others`` are files of earlier weights of the same line, whose mean with these ships;
-    without a run, they alone. ``sketch_dirs`` and ``finish_dirs`` are the runs, in order, of the networks that add detail.
+    without a run, they alone. ``sketch_dirs`` and ``finish_dirs`` are the runs, in order, of the networks that add detail;
+    ``given_up_dirs`` are runs whose weights do not ship.
 
     Raises ``ValueError`` where there is neither a run nor earlier weights with their card, ``OSError`` where ``out`` cannot be
     written.
@@ -139,18 +142,17 @@ def ship(
             tensors |= {name: t for name, t in load_run_weights(run, "ema").items() if name.startswith(part)}
     load_weights(model, tensors, "weights to ship")
     before = earlier or {}
-    stages, sketches, finishes = (
-        [*before.get(part, []), *(run_facts(run) for run in runs)]
-        for part, runs in (("stages", run_dirs), ("sketch", sketch_dirs), ("finish", finish_dirs))
-    )
+    parts = {"stages": run_dirs, "sketch": sketch_dirs, "finish": finish_dirs, "given_up": given_up_dirs}
+    told = {part: [*before.get(part, []), *(run_facts(run) for run in runs)] for part, runs in parts.items()}
     card = {
         "data": "towns authored from seeds 0 to 999,999 and painted by everroad.render; no recorded picture",
-        "stages": stages,
+        "stages": told["stages"],
         "decoder": run_facts(decoder_dir) if decoder_dir else before.get("decoder"),
-        "sketch": sketches,
-        "finish": finishes,
+        "sketch": told["sketch"],
+        "finish": told["finish"],
+        "given_up": told["given_up"],
         "mean_of_checkpoints": len(each) if run_dirs or len(each) > 1 else before.get("mean_of_checkpoints", 1),
-        "samples": sum(stage["samples"] for stage in stages),
+        "samples": sum(stage["samples"] for stage in told["stages"]),
         "hardware": describe_hardware(torch.device("cpu")),
         "git_commit": git_commit(),
         "scores": scores or {},
@@ -171,6 +173,7 @@ def main() -> None:
     parser.add_argument("--decoder", type=Path, help="run folder of the decoder")
     parser.add_argument("--sketch", type=Path, nargs="+", help="run folders of the sketch's network, in order")
     parser.add_argument("--finish", type=Path, nargs="+", help="run folders of the network that finishes frames, in order")
+    parser.add_argument("--given-up", type=Path, nargs="+", help="run folders that did not gain and do not ship")
     parser.add_argument("--out", type=Path, required=True, help="model file to write")
     parser.add_argument("--scores", type=Path, help="report.json of evaluate quick")
     parser.add_argument("--after", type=Path, help="card (.json) of the weights that the first run began with")
@@ -188,7 +191,7 @@ def _shipped(arguments: argparse.Namespace) -> dict[str, Any]:
     earlier = json.loads(arguments.after.read_text()) if arguments.after else None
     return ship(
         arguments.runs, arguments.decoder, arguments.out, scores, earlier, arguments.mean_with or [], arguments.sketch or [],
-        arguments.finish or [],
+        arguments.finish or [], arguments.given_up or [],
     )  # fmt: skip
 
 
