@@ -150,7 +150,10 @@ def write(folder: Path, report: Mapping[str, Any], picture: UInt8[ndarray, "h w 
 
 def quick_table(report: Mapping[str, Any]) -> Table:
     """A column for each model; below the measures the bars, with what was reached."""
-    table = Table(title=f"{len(report['protocol']['town_seeds'])} evaluation towns, {report['protocol']['frames']} frames each")
+    towns, frames = len(report["protocol"]["town_seeds"]), report["protocol"]["frames"]
+    table = Table(title=f"{towns} evaluation town{'s' * (towns != 1)}, {frames} frame{'s' * (frames != 1)} each")
+    if frames < FRAMES[-1]:
+        table.caption = f"-: needs more frames; {FRAMES[-1]} fill every row"
     table.add_column("measure")
     for model in report["models"]:
         table.add_column(model["name"], justify="right")

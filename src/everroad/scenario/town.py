@@ -145,7 +145,7 @@ def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, r
         raise ValueError(f"seed: expected 0 or more, got {seed}; name another")
     if not (seconds > 0 and frame_rate_hz > 0 and seconds * frame_rate_hz > 0.5):
         got = f"{seconds} s at {frame_rate_hz} Hz"
-        raise ValueError(f"expected a positive length and rate and one frame at least, got {got}; name others")
+        raise ValueError(f"seconds: expected a positive length and rate and one frame at least, got {got}; name others")
     check_frames(seconds * frame_rate_hz, seconds, frame_rate_hz)
     if rig not in RIGS:
         raise ValueError(f"rig: expected one of {', '.join(RIGS)}, got '{rig}'; name one of them")
