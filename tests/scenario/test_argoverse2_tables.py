@@ -79,6 +79,9 @@ def test_a_table_without_a_column_or_a_row_or_with_words_for_numbers_is_refused(
     pyarrow.feather.write_feather(table.slice(0, 0), path)
     refused(log, "annotations.feather", "at least one row")
     at = table.column_names.index("length_m")
+    pyarrow.feather.write_feather(table.append_column("length_m", table["length_m"]), path)
+    with pytest.raises(ValueError, match="expected one column 'length_m', got several"):
+        read_boxes(log)
     pyarrow.feather.write_feather(table.set_column(at, "length_m", table["length_m"].cast(pa.string())), path)
     refused(log, "annotations.feather", "numbers", "'length_m'")
 

@@ -162,6 +162,7 @@ def test_parked_cars_take_no_memory_for_their_poses():
         ({"seed": -1}, "seed"),
         ({"seed": 1, "seconds": 0.0}, "positive length"),
         ({"seed": 1, "seconds": float("nan")}, "positive length"),
+        ({"seed": 1, "seconds": 1e9, "frame_rate_hz": 1e-4}, "at most 86,400"),
         ({"seed": 1, "frame_rate_hz": -2.0}, "positive length"),
         ({"seed": 1, "rig": "no-such-rig"}, "no-such-rig"),
         ({"seed": 1, "frame_rate_hz": 1e12}, "at most 1000000, got 2e"),

@@ -192,11 +192,25 @@ def test_scores_are_the_first_models_figures(tmp_path):
     assert scores_of(tmp_path / "report.json") == scores
 
 
-@pytest.mark.parametrize("words", [["nowhere"], [], ["--mean-with", "none.safetensors", "--after", "card.json"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nowhere"],
+        [],
+        ["--mean-with", "none.safetensors", "--after", "card.json"],
+        ["one", "--after", "list.json"],
+        ["one", "--after", "card.json", "--scores", "card.json"],
+        ["one", "--decoder", "one"],
+        ["one", "--out", "new"],
+        ["one", "--out", "new/m.json"],
+    ],
+)
 def test_what_cannot_ship_is_one_line(tmp_path, words, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "card.json").write_text('{"preset": "town-nano"}')
-    monkeypatch.setattr("sys.argv", ["ship", *words, "--out", "new/m.safetensors"])
+    (tmp_path / "card.json").write_text('{"preset": "town-nano", "stages": []}')
+    (tmp_path / "list.json").write_text("[1]")
+    make_run(tmp_path / "one", "town-nano-stage1", get_recipe("town-nano-stage1").build(), [], 10)
+    monkeypatch.setattr("sys.argv", ["ship", "--out", "new/m.safetensors", *words])
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 2

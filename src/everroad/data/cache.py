@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from everroad import __version__
@@ -23,6 +22,7 @@ from everroad.conditions.types import Conditions
 from everroad.data.addressing import digest
 from everroad.data.blocks import BlockConfig
 from everroad.data.clips import Clip
+from everroad.data.tensor_files import save_tensors
 
 FORMAT_VERSION = 1
 
@@ -79,7 +79,7 @@ def save_town(path: Path, clips: Sequence[Clip], tag: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        save_file(tensors, beside, metadata={"everroad": json.dumps(about)})
+        save_tensors(tensors, beside, {"everroad": json.dumps(about)})
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from everroad import __version__
@@ -27,6 +26,7 @@ from everroad.conditions.rig import fit_camera, front_camera, jitter_camera
 from everroad.data.addressing import addressed_generator, addressed_seed, digest
 from everroad.data.blocks import FIRST_EVALUATION_SEED
 from everroad.data.clips import FRAME_RATE_HZ
+from everroad.data.tensor_files import save_tensors
 from everroad.render.painter import Painter
 from everroad.scenario.town import author_town
 from everroad.scenario.types import Camera
@@ -168,7 +168,7 @@ def _write(config: PaintedSet, town_index: int, path: Path) -> int:
     made = render_painted(config, town_index)
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        save_file({"images": made.images, "semantic": made.semantic}, beside)
+        save_tensors({"images": made.images, "semantic": made.semantic}, beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from everroad.data.tensor_files import save_tensors
 from everroad.model.checkpoint import file_sha256, load_weights, packaged_path, read_safetensors
 from everroad.model.config import config_from_json, config_to_json
 from everroad.render.semantics import SEMANTIC_CLASSES
@@ -90,7 +90,7 @@ def save_segmenter(segmenter: Segmenter, path: Path, card: dict[str, Any]) -> No
     tensors = {name: _stored(tensor) for name, tensor in segmenter.state_dict().items()}
     config = json.dumps(config_to_json(segmenter.config))
     beside, card_beside = path.with_name(path.name + ".part"), path.with_name(path.name + ".card.part")
-    save_file(tensors, beside, {"format_version": str(FORMAT_VERSION), "kind": KIND, "config": config})
+    save_tensors(tensors, beside, {"format_version": str(FORMAT_VERSION), "kind": KIND, "config": config})
     card = {**card, "format_version": FORMAT_VERSION, "kind": KIND, "sha256": file_sha256(beside)}
     card_beside.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     beside.replace(path)

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from everroad.data.tensor_files import save_tensors
 from everroad.model.config import ModelConfig, config_from_json, config_to_json
 from everroad.model.presets import PRESETS
 from everroad.model.world_model import WorldModel
@@ -46,8 +46,7 @@ def save_world_model(model: WorldModel, path: Path, card: dict[str, Any], dtype:
     tensors = {name: _stored(name, tensor, dtype) for name, tensor in model.state_dict().items()}
     metadata = {"format_version": str(FORMAT_VERSION), "config": json.dumps(config_to_json(model.config))}
     beside = path.with_name(path.name + ".part")
-    save_file(tensors, beside, metadata)
-    beside.chmod(0o644)  # safetensors lets nobody but the owner read
+    save_tensors(tensors, beside, metadata)
     card = {**card, "format_version": FORMAT_VERSION, "preset": model.config.name, "sha256": file_sha256(beside)}
     card_beside = path.with_name(path.name + ".card.part")
     card_beside.write_text(json.dumps(card, indent=2) + "\n")

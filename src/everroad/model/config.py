@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from everroad.diffusion.sampler import SamplerConfig
 
-MOST_CHANNELS, MOST_PX = 2048, 4096
+MOST_CHANNELS, MOST_PX, MOST_LEVELS = 2048, 4096, 8
 
 
 def _refuse_outside(config: Any, least: int, most: int, group: str, *names: str) -> None:
@@ -19,7 +19,9 @@ def _refuse_outside(config: Any, least: int, most: int, group: str, *names: str)
 
 
 def _refuse_odd_widths(group: str, widths: tuple[int, ...]) -> None:
-    """Raises ``ValueError`` unless group normalisation can part them."""
+    """Raises ``ValueError`` unless they are few and group normalisation can part them."""
+    if len(widths) > MOST_LEVELS:
+        raise ValueError(f"{group}widths: expected at most {MOST_LEVELS} levels, got {len(widths)}")
     if any(w % 32 or not 0 < w <= MOST_CHANNELS for w in widths):
         raise ValueError(f"{group}widths: expected multiples of 32 (group normalisation has 32 groups), got {widths}")
 
@@ -43,8 +45,10 @@ class UNetConfig:
         _refuse_outside(self, 1, 32, "unet.", "blocks")
         _refuse_outside(self, 1, MOST_CHANNELS, "unet.", "heads", "embed_width", "condition_width")
         _refuse_outside(self, 2, MOST_CHANNELS, "unet.", "token_width")
-        if not set(self.attention_levels) <= set(range(len(self.widths))):
-            raise ValueError(f"unet.attention_levels: expected 0 to {len(self.widths) - 1}, got {self.attention_levels}")
+        levels = set(self.attention_levels)
+        if len(levels) < len(self.attention_levels) or not levels <= set(range(len(self.widths))):
+            got = self.attention_levels[:20]
+            raise ValueError(f"unet.attention_levels: expected 0 to {len(self.widths) - 1}, each once, got {got}")
         for level in (*self.attention_levels, -1):  # the middle attends too
             if self.widths[level] % self.heads:
                 raise ValueError(f"unet.heads: expected a divisor of {self.widths[level]} channels, got {self.heads}")
@@ -69,6 +73,8 @@ class HTFTConfig:
     def __post_init__(self) -> None:
         if not self.ages or min(self.ages) < 1 or max(self.ages) > self.length:
             raise ValueError(f"htft.ages: expected ages from 1 to length {self.length}, got {self.ages}")
+        if len(set(self.ages)) < len(self.ages):
+            raise ValueError(f"htft.ages: expected each age once, got {self.ages[:20]}")
         _refuse_outside(self, 1, 1000, "htft.", "length", "heads")
         _refuse_outside(self, 0, 1, "htft.", "dropout")
 
@@ -170,8 +176,7 @@ class ModelConfig:
         if self.height_px % multiple or self.width_px % multiple or min(self.height_px, self.width_px) <= 0:
             raise ValueError(f"frame size: expected multiples of {multiple} pixels, got {self.height_px}x{self.width_px}")
         _refuse_outside(self, 1, MOST_PX, "", "height_px", "width_px")
-        if not 0 < self.frame_rate_hz <= 1000:
-            raise ValueError(f"frame_rate_hz: expected more than 0 and at most 1000, got {self.frame_rate_hz}")
+        _refuse_outside(self, 1, 1000, "", "frame_rate_hz")
 
     @property
     def latent_channels(self) -> int:

@@ -125,6 +125,8 @@ def _read_table(path: Path, numbers: tuple[str, ...], words: tuple[str, ...] = (
     for name in (*numbers, *words):
         if name not in table.column_names:
             raise ValueError(f"{path}: expected a column '{name}', got only {', '.join(table.column_names)}; complete the log")
+        if table.column_names.count(name) > 1:
+            raise ValueError(f"{path}: expected one column '{name}', got several; write the table again")
         column = table[name]
         numeric = name in numbers
         if not (_is_number(column.type) if numeric else _is_word(column.type)):

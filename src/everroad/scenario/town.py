@@ -34,6 +34,7 @@ from everroad.scenario.walks import WalkGraph, build_walks
 EVALUATION_SEED_START = 1_000_000
 _CROWD_EVERY_STEPS = 4
 _CHILD_HEIGHT_M = 1.45
+MAX_SECONDS = 86_400
 WARM_UP_S = 5.0  # traffic finds its rhythm before frame 0
 _WEATHER: tuple[tuple[Weather, float], ...] = (("clear", 0.50), ("overcast", 0.20), ("rain", 0.15), ("fog", 0.15))
 _TIME_OF_DAY: tuple[tuple[TimeOfDay, float], ...] = (("day", 0.65), ("dusk", 0.15), ("night", 0.20))
@@ -139,7 +140,8 @@ def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, r
         rig: name of a camera rig in ``everroad.scenario.rigs.RIGS``.
 
     Raises:
-        ValueError: a negative seed, a length or rate that is not positive, more than ``MAX_FRAMES``, or an unknown rig.
+        ValueError: a negative seed, a length or rate that is not positive, more than ``MAX_SECONDS`` or
+            ``MAX_FRAMES``, or an unknown rig.
     """
     if seed < 0:
         raise ValueError(f"seed: expected 0 or more, got {seed}; name another")
@@ -147,6 +149,8 @@ def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, r
         got = f"{seconds} s at {frame_rate_hz} Hz"
         raise ValueError(f"seconds: expected a positive length and rate and one frame at least, got {got}; name others")
     check_frames(seconds * frame_rate_hz, seconds, frame_rate_hz)
+    if seconds > MAX_SECONDS:
+        raise ValueError(f"seconds: expected at most {MAX_SECONDS:,} (a day), got {seconds:g}; name fewer")
     if rig not in RIGS:
         raise ValueError(f"rig: expected one of {', '.join(RIGS)}, got '{rig}'; name one of them")
     roads = cut_roads(lay_streets(seed), seed)

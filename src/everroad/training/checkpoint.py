@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
+
+from everroad.data.tensor_files import save_tensors
 
 FORMAT_VERSION = 1
 KEEP = 2
@@ -49,8 +51,7 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint) -> Path:
     for group, tensors in checkpoint.groups.items():
         path = beside / f"{group}.safetensors"
         # A file has no strides and no aliases: each tensor is written row by row, as its own copy.
-        save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path)
-        path.chmod(0o644)  # safetensors lets nobody but the owner read
+        save_tensors({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, path)
         _flush(path)
         files[path.name] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
     state = {

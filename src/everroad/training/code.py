@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 from jaxtyping import UInt8
-from safetensors.torch import save_file
 from torch import Tensor
 
 from everroad.data.addressing import addressed_generator
 from everroad.data.clips import ClipSpec, render_town
+from everroad.data.tensor_files import save_tensors
 from everroad.model.autoencoder import PatchCode, fit_patch_basis
 from everroad.model.checkpoint import packaged_path
 from everroad.model.presets import get_preset
@@ -37,7 +37,7 @@ def fit_code(preset: str, path: Path, towns: int = TOWNS) -> float:
     code.load_basis(fit_patch_basis(images, config.autoencoder))
     held_out = painted_pictures(1, 12, config.height_px, config.width_px).float() / 255
     error = (code.decode(code.encode(held_out)).clamp(0, 1) - held_out).square().mean()
-    save_file(code.state_dict(), path, {"preset": preset})
+    save_tensors(code.state_dict(), path, {"preset": preset})
     return float(-10 * error.log10())
 
 

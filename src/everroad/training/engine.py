@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from everroad import __version__
 from everroad.conditions.types import map_tensors
 from everroad.data.addressing import digest, plain
 from everroad.data.cache import tensors_by_name
+from everroad.data.tensor_files import save_tensors
 from everroad.stream.hardware import describe_hardware
 from everroad.training.checkpoint import MEND, Checkpoint, load_newest, save_checkpoint
 from everroad.training.interrupt import StopSignals
@@ -179,7 +179,7 @@ def _update(
 
 def _give_up(recipe: Recipe, state: TrainState, batch: Any, run_dir: Path, loss: float, norm: float) -> None:
     path = run_dir / f"diverged-{state.train_step:09d}.safetensors"
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors_by_name(batch).items()}, path)
+    save_tensors({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors_by_name(batch).items()}, path)
     raise TrainingDivergedError(
         f"recipe {recipe.name}, train step {state.train_step}: expected finite numbers, got loss {loss} and gradient norm "
         f"{norm}; the batch is in {path}; try a lower optimiser.learning_rate"

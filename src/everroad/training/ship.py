@@ -23,6 +23,7 @@ from everroad.data.addressing import plain
 from everroad.model.checkpoint import load_weights, read_safetensors, save_world_model
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
+from everroad.stream.folder import DISK_ERRORS
 from everroad.stream.hardware import describe_hardware
 from everroad.training.checkpoint import copy_tensors, load_run_weights
 from everroad.training.detail import FinishRecipe, SketchRecipe
@@ -126,9 +127,15 @@ def ship(
     without a run, they alone. ``sketch_dirs`` and ``finish_dirs`` are the runs, in order, of the networks that add detail;
     ``given_up_dirs`` are runs whose weights do not ship.
 
-    Raises ``ValueError`` where there is neither a run nor earlier weights with their card, ``OSError`` where ``out`` cannot be
-    written.
+    Raises ``ValueError`` for neither a run nor earlier weights with their card, a run of another kind, or a file name
+    that is none; ``OSError`` where ``out`` cannot be written.
     """
+    if out.suffix != ".safetensors" or out.is_dir() or out.with_suffix(".json").is_dir():
+        raise ValueError(f"--out: expected the name of a .safetensors file, got '{out}'; name another")
+    for part, runs in (("decoder", [decoder_dir] if decoder_dir else []), ("sketch", sketch_dirs), ("finish", finish_dirs)):
+        for run, recipe in ((run, run_facts(run)["recipe"]) for run in runs):
+            if not recipe.endswith(f"-{part}"):
+                raise ValueError(f"--{part}: expected a run of a {part} recipe, got {recipe} in {run}; name another")
     if not run_dirs and not (others and earlier):
         raise ValueError("ship: expected a run, or --mean-with FILE and --after CARD, got neither; name one")
     preset = _preset(run_dirs[-1]) if run_dirs else (earlier or {})["preset"]
@@ -182,13 +189,19 @@ def main() -> None:
     try:
         card = _shipped(arguments)
     except (OSError, ValueError) as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
+        full = getattr(error, "errno", None) in DISK_ERRORS
+        parser.exit(1 if full else 2, f"{parser.prog}: {error}{'; make room and run it again' if full else ''}\n")
+    except (AttributeError, LookupError, RecursionError, TypeError) as error:
+        got = f"got a damaged one ({type(error).__name__}: {error}); check them"
+        parser.exit(2, f"{parser.prog}: expected run folders, cards and reports as everroad writes them, {got}\n")
     print(f"{arguments.out}: {card['samples']} samples")
 
 
 def _shipped(arguments: argparse.Namespace) -> dict[str, Any]:
     scores = scores_of(arguments.scores) if arguments.scores else None
     earlier = json.loads(arguments.after.read_text()) if arguments.after else None
+    if earlier is not None and "stages" not in earlier:
+        raise ValueError(f"--after: expected the card of a model, got another file, {arguments.after}; name another")
     return ship(
         arguments.runs, arguments.decoder, arguments.out, scores, earlier, arguments.mean_with or [], arguments.sketch or [],
         arguments.finish or [], arguments.given_up or [],

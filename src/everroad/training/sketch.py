@@ -11,12 +11,12 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
-from safetensors.torch import save_file
 from torch import Tensor
 
 from everroad.conditions.types import cat_conditions
 from everroad.data.addressing import addressed_generator
 from everroad.data.clips import ClipSpec, render_town
+from everroad.data.tensor_files import save_tensors
 from everroad.model.autoencoder import PatchCode
 from everroad.model.checkpoint import load_weights, packaged_path, read_safetensors
 from everroad.model.lights import LIGHTS, light_of
@@ -71,8 +71,7 @@ def fit_sketch(preset: str, path: Path, towns: int = TOWNS) -> None:
         outputs.append(code.encode(torch.cat([clip.images for clip in clips]).float() / 255))
     weight = fit_lights(torch.cat(inputs), torch.cat(outputs), torch.cat(lights))
     beside = path.with_name(path.name + ".part")
-    save_file({"weight": weight.to(torch.bfloat16)}, beside, {"preset": preset})
-    beside.chmod(0o644)  # safetensors lets nobody but the owner read
+    save_tensors({"weight": weight.to(torch.bfloat16)}, beside, {"preset": preset})
     beside.replace(path)
 
 
