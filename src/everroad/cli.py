@@ -332,4 +332,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # and halve the frame rate. So they spin for some microseconds. Read once, when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    return exit_status(lambda: app(arguments, exit_on_error=False, print_error=False))
+    return exit_status(lambda: _run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(words: Sequence[str]) -> None:
+    if "" in words:  # as a path it would be the current folder
+        before = " ".join(words[: words.index("")])[-40:]
+        raise ValueError(f"arguments: expected a value after '{before}', got an empty one; name one, or leave it out")
+    app(words, exit_on_error=False, print_error=False)

@@ -192,6 +192,15 @@ def test_a_recorded_image_that_is_broken_costs_no_earlier_run(fake, recorded, tm
     assert names(tmp_path) == ["images", "out"]
 
 
+def test_a_recorded_image_whose_middle_is_broken_leaves_no_folder_before_a_frame_is_made(fake, recorded, tmp_path):
+    scenario, images = recorded
+    whole = (images / "1.png").read_bytes()
+    (images / "1.png").write_bytes(whole[:60] + bytes(len(whole) - 90) + whole[-30:])
+    with pytest.raises(ValueError, match=r"1\.png: expected a PNG or JPEG picture"):
+        run(fake, scenario, tmp_path / "new" / "out", image_folder=images)
+    assert names(tmp_path) == ["images"]
+
+
 def test_an_unreadable_start_picture_is_refused(fake, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG and no more")

@@ -69,7 +69,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bytes(tmp_path, uninter
     ("owner", "name", "call", "newest_step"),
     [
         (Path, "mkdir", 3, 10),
-        (checkpoint, "save_file", 8, 10),
+        (checkpoint, "save_tensors", 8, 10),
         (Path, "write_text", 3, 10),
         (Path, "rename", 3, 10),
         (shutil, "rmtree", 1, 15),
