@@ -86,11 +86,11 @@ def test_a_run_killed_while_saving_ends_with_the_same_bytes(
     original, calls = getattr(owner, name), []
 
     def killing(*arguments, **options):
-        place = arguments[1] if name == "save_file" else arguments[0]
+        place = arguments[1] if name == "save_tensors" else arguments[0]
         if name == "rmtree" or ".partial-" in str(place.relative_to(tmp_path)):
             calls.append(place)
             if len(calls) == call:
-                if name in ("save_file", "write_text"):
+                if name in ("save_tensors", "write_text"):
                     place.write_bytes(b"half a fi")
                 raise Killed
         return original(*arguments, **options)
