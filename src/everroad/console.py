@@ -26,7 +26,7 @@ from cyclopts import (
     ValidationError,
 )
 
-from everroad.stream.folder import DISK_ERRORS, check_can_be_made
+from everroad.stream.folder import DISK_ERRORS, check_can_be_made, empty_folders_go
 
 OK, FAILED, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 LONGEST_TEXT, LONGEST_WORD = 1000, 240  # characters
@@ -195,15 +195,9 @@ def output_file(path: Path, *endings: str) -> Iterator[None]:
     check_can_be_made(path, "--out", folder=False)
     if path.is_dir():
         raise ValueError(f"--out {path}: expected a file to write, got a folder; name a file in it")
-    missing = [folder for folder in path.absolute().parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with empty_folders_go(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield
-    except BaseException:
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()  # only an empty one goes
-        raise
 
 
 @contextmanager

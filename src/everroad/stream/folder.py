@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -84,6 +86,19 @@ def _check_in_the_way(folder: Path, png: bool) -> None:
             raise ValueError(f"{path}: expected a file of an earlier run, got a folder; move it, or name another folder")
     if png and not frames.is_dir() and (frames.exists() or frames.is_symlink()):
         raise ValueError(f"{frames}: expected a folder for the frames, got a file; move it, or name another folder")
+
+
+@contextmanager
+def empty_folders_go(path: Path) -> Iterator[None]:
+    """Where the work in it fails, removes the folders above ``path`` that were not there before and hold nothing."""
+    missing = [folder for folder in path.absolute().parents if not folder.exists()]
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()  # only an empty one goes
+        raise
 
 
 def make_folder(folder: Path, *, png: bool) -> None:

@@ -75,15 +75,14 @@ def generate_run(
     run_folder.check_folder(out_dir, overwrite, png=png)
     arguments = {"seed": seed, "camera": camera, "vertical_anchor": vertical_anchor, "steps": steps, "dtype": dtype}
     plan = _plan(world_model, card, scenario, frames, start, image_folder, device, reference, **arguments)
-    missing = [folder for folder in out_dir.absolute().parents if not folder.exists()]
-    run_folder.make_folder(out_dir, png=png)
-    try:
-        return _write(plan, out_dir, png, progress)
-    except BaseException:
-        for folder in (out_dir, *missing):
+    with run_folder.empty_folders_go(out_dir):
+        run_folder.make_folder(out_dir, png=png)
+        try:
+            return _write(plan, out_dir, png, progress)
+        except BaseException:
             with contextlib.suppress(OSError):
-                folder.rmdir()  # only an empty folder goes
-        raise
+                out_dir.rmdir()  # only an empty folder goes
+            raise
 
 
 def _plan(
