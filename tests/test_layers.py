@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("viewer",),
     ("console",),
+    ("commands",),
     ("cli",),
     ("__main__",),
 )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from cyclopts import App, Parameter
 
 from everroad import __version__
+from everroad.commands.bench import bench_app
+from everroad.commands.evaluate import evaluate_app
+from everroad.commands.scenario import TOWN_RATE_HZ, scenario_app
 from everroad.console import (
     COMPUTE,
     MODEL,
@@ -25,12 +26,11 @@ from everroad.console import (
     kept_is_said,
     load_model,
     networks_dtype,
-    output_file,
     progress_bar,
     say,
 )
 
-DEMO_SEED, DEMO_FRAMES, TOWN_RATE_HZ = 1_000_003, 120, 12.0
+DEMO_SEED, DEMO_FRAMES = 1_000_003, 120
 app = App(
     name="everroad",
     help="Driving scenarios in, endless camera video out, one frame at a time.",
@@ -39,9 +39,6 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-scenario_app = App(name="scenario", help="Author, convert and look at scenarios.")
-evaluate_app = App(name="evaluate", help="Measure how good a model is.")
-bench_app = App(name="bench", help="Measure speed and memory.")
 for _group in (scenario_app, evaluate_app, bench_app):
     app.command(_group)
 
@@ -65,87 +62,6 @@ def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
     with kept_is_said(out, "*.partial.mp4"), progress_bar("demo", compute.quiet) as progress:
         report = generate_run(world_model, card, town, out, progress=progress, **options)
     _say_run(report, out, compute.quiet)
-
-
-@scenario_app.command
-def town(
-    *, seed: NotNegative, out: Path, seconds: float = 20.0, frame_rate: float = TOWN_RATE_HZ, rig: str = "nuscenes-front",
-    quiet: bool = False,
-) -> None:  # fmt: skip
-    """Author a town with traffic, and an ego car that drives through it.
-
-    Args:
-        seed: Which town; 1000000 and more are for evaluation, never for training.
-        out: Scenario file to write, .json or .json.gz.
-        seconds: Length of the drive.
-        frame_rate: Frames a second.
-        rig: Named camera rig: nuscenes-front or nuscenes-6.
-        quiet: Print nothing but errors.
-    """
-    with output_file(out, ".json", ".json.gz"):
-        from everroad.scenario.storage import save_scenario
-        from everroad.scenario.town import author_town
-
-        authored = author_town(seed, seconds=seconds, frame_rate_hz=frame_rate, rig=rig)
-        save_scenario(authored, out)
-    say(f"{out}: {len(authored)} frames, {len(authored.actors)} actors, {authored.weather} {authored.time_of_day}", quiet)
-
-
-@scenario_app.command
-def convert(
-    source: Path, /, *, out: Path, rig: str | None = None, without_map: bool = False, frame_rate: float | None = None,
-    quiet: bool = False,
-) -> None:  # fmt: skip
-    """Convert a driving log (Argoverse 2) or another scenario file; the source is recognised.
-
-    Args:
-        source: Folder of the log, or scenario file.
-        out: Scenario file to write, .json or .json.gz.
-        rig: Named camera rig instead of the source's own cameras: nuscenes-front or nuscenes-6.
-        without_map: Leave map and ground height out.
-        frame_rate: Frames a second; 12 for logs, a scenario file's own for those.
-        quiet: Print nothing but errors.
-    """
-    with output_file(out, ".json", ".json.gz"):
-        from everroad.scenario.sources import convert_scenario
-
-        made = convert_scenario(source, out, rig=rig, without_map=without_map, frame_rate_hz=frame_rate)
-    cameras = ", ".join(camera.name for camera in made.cameras)
-    say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {len(made.actors)} actors, cameras {cameras}", quiet)
-
-
-@scenario_app.command
-def show(
-    scenario: Path, /, *, out: Path, camera: list[str] | None = None, rig: str | None = None, without_map: bool = False,
-    quiet: bool = False,
-) -> None:  # fmt: skip
-    """Film a scenario from above and as its cameras' conditions.
-
-    Args:
-        scenario: Scenario file, or folder of a log.
-        out: Video to write, .mp4.
-        camera: Camera to show; may be repeated. Without it, the one nearest to straight ahead.
-        rig: Named camera rig instead of the scenario's own cameras.
-        without_map: Leave map and ground height out.
-        quiet: Print nothing but errors.
-    """
-    partial = f"{out.stem}.partial.mp4"
-    with output_file(out, ".mp4"), kept_is_said(out.parent, partial), progress_bar("show", quiet) as progress:
-        from everroad.scenario.sources import read_scenario
-
-        shown = read_scenario(scenario, rig=rig, without_map=without_map)
-        from everroad.conditions.show import show_scenario
-
-        show_scenario(shown, out, camera or (), progress=progress)
-    say(f"{out}: {len(shown)} frames", quiet)
-
-
-@scenario_app.command
-def schema() -> None:
-    """Print the JSON Schema of scenario files."""
-    from everroad.scenario.schema import json_schema
-
-    print(json.dumps(json_schema(), indent=2))
 
 
 @app.command
@@ -222,80 +138,6 @@ def train(
     say(f"{run_dir}: {result.train_step} of {chosen.train_steps} train steps", compute.quiet)
 
 
-@evaluate_app.command
-def quick(
-    *, out: Path, weights: list[Path] | None = None, preset: str = "town", towns: AtLeastOne = 8, frames: AtLeastOne = 240,
-    steps: AtLeastOne | None = None, overwrite: bool = False, compute: Compute = COMPUTE,
-) -> None:  # fmt: skip
-    """Measure models on evaluation towns: layout obedience, what they remember, drift and motion.
-
-    The last model comes once more with its memory held at zero.
-
-    Args:
-        out: Folder for report.json and sheet.png.
-        weights: A weights file (.safetensors); may be repeated. Without it, the packaged weights of the preset.
-        preset: Packaged weights of this preset.
-        towns: How many evaluation towns.
-        frames: How many frames of each.
-        steps: Denoise steps a frame; the model's own if not given.
-        overwrite: Replace an earlier evaluation in the folder.
-    """
-    from everroad.stream.folder import check_can_be_made
-
-    check_can_be_made(out, "--out")
-    from rich.console import Console
-
-    from everroad.evaluation.candidates import load_candidates
-    from everroad.evaluation.quick import evaluate_quick
-    from everroad.evaluation.quick_report import quick_table
-
-    candidates = load_candidates(weights or (), preset)
-    options: dict[str, Any] = {"towns": towns, "frames": frames, "steps": steps, "overwrite": overwrite}
-    options |= {"device": compute.device, "dtype": networks_dtype(compute), "threads": compute.threads}
-    options["command"] = shlex.join(["everroad", *sys.argv[1:]])
-    with progress_bar("evaluate", compute.quiet) as progress:
-        report = evaluate_quick(candidates, out, progress=progress, **options)
-    if not compute.quiet:
-        Console().print(quick_table(report))
-
-
-@bench_app.command
-def stream(
-    *, frames: AtLeastOne = 60, steps: AtLeastOne | None = None, memory_frames: AtLeastOne | None = None,
-    as_json: Annotated[bool, Parameter(name="--json")] = False, model: Model = MODEL, compute: Compute = COMPUTE,
-) -> None:  # fmt: skip
-    """Measure frames a second and milliseconds by stage of a stream, and the bytes it remembers.
-
-    Args:
-        frames: How many frames are timed.
-        steps: Denoise steps a frame; the model's own if not given.
-        memory_frames: Stream this many frames more and say by how much the process grew after the hundredth.
-        as_json: Print one JSON object.
-    """
-    from everroad.stream.bench import bench_stream
-
-    world_model, card = load_model(model, compute)
-    options: dict[str, Any] = {"frames": frames, "steps": steps, "rss_frames": memory_frames}
-    options |= {"device": compute.device, "dtype": networks_dtype(compute)}
-    with progress_bar("bench", compute.quiet) as progress:
-        measured = bench_stream(world_model, card, progress=progress, **options)
-    print(json.dumps(measured) if as_json else "\n".join(_lines(measured)))
-
-
-@bench_app.command
-def painter(*, frames: AtLeastOne = 60, as_json: Annotated[bool, Parameter(name="--json")] = False) -> None:
-    """Measure the painter's frames a second on one core: RGB at 128x224, all outputs at 256x448.
-
-    Args:
-        frames: How many frames of each of four towns are timed.
-        as_json: Print one JSON object.
-    """
-    from everroad.stream.bench_painter import bench_painter
-
-    measured = bench_painter(frames)
-    print(json.dumps(measured) if as_json else "\n".join(_lines(measured)))
-
-
 def _recipe(name: str) -> Any:
     """The recipe of that name, from the tables of all packages that train something."""
     import difflib
@@ -309,11 +151,6 @@ def _recipe(name: str) -> Any:
         hint = f"did you mean '{near[0]}'?" if near else "name one of them"
         raise ValueError(f"recipe: expected one of {', '.join(recipes)}, got '{name}'; {hint}")
     return recipes[name]
-
-
-def _lines(measured: dict[str, Any]) -> Iterator[str]:
-    for name, value in measured.items():
-        yield f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}"
 
 
 def _say_run(report: dict[str, Any], out: Path, quiet: bool) -> None:

@@ -1,0 +1,1 @@
+"""Groups of commands, one file each: they parse, then call one function."""
