@@ -113,7 +113,8 @@ def _move(
     nearest = np.maximum(surface[::2], surface[1::2])
     nearest = np.maximum(nearest[:, ::2], nearest[:, 1::2])
     depth[part] = np.rint(np.minimum(nearest, 1.0) * 255)
-    surface[:], codes[drawn] = 0, 0
+    inverse_depth[drawn] = 0
+    codes[drawn] = 0
 
 
 def _windows(windows: Int[ndarray, "n 4"]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

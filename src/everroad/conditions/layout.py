@@ -86,7 +86,7 @@ def _draw_areas(
         layers.setdefault(layer, {}).setdefault(area, []).append(pixels[begin:end])
     for layer, rings_of_area in layers.items():
         for rings in rings_of_area.values():
-            # One call an area: OpenCV fills by the even-odd rule, which cuts the holes out but would cut overlapping areas, too.
+            # One call an area: OpenCV's even-odd rule cuts the holes out, but would cut overlapping areas, too.
             cv2.fillPoly(canvas, rings, 255, shift=_SUBPIXEL_BITS)
         _move(canvas, image[layer], np.concatenate([ring for rings in rings_of_area.values() for ring in rings]))
 
