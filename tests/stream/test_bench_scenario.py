@@ -8,6 +8,7 @@ import pytest
 from everroad import cli
 from everroad.scenario.storage import save_scenario
 from everroad.scenario.town import author_town
+from everroad.scenario.types import Scenario
 from everroad.stream import bench_scenario as module
 from everroad.stream.bench_scenario import bench_scenario
 
@@ -17,10 +18,15 @@ JOBS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def town() -> Scenario:
+    return author_town(1_000_000, seconds=2.0)
+
+
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(monkeypatch: pytest.MonkeyPatch, town: Scenario) -> None:
+    monkeypatch.setattr(module, "author_town", lambda seed, seconds: town)
     monkeypatch.setattr(module, "TOWN_SEEDS", (1_000_000,))
-    monkeypatch.setattr(module, "TOWN_SECONDS", 2.0)
     monkeypatch.setattr(module, "FRAMES_DRAWN", 3)
 
 
@@ -45,17 +51,17 @@ def test_turns_are_counted_once_for_each_repeat_after_one_that_is_not() -> None:
     assert "".join(done) == "a" + "ab" * 3
 
 
-def test_conditions_are_of_frames_from_the_whole_town(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conditions_are_of_frames_from_the_whole_town(monkeypatch: pytest.MonkeyPatch, town: Scenario) -> None:
     drawn = []
     monkeypatch.setattr(module, "build_conditions", lambda frame, previous, cameras: drawn.append((frame, previous, cameras)))
-    for turn in module._drawing(author_town(1_000_000, seconds=2.0), "nuscenes-6", 128, 224):
+    for turn in module._drawing(town, "nuscenes-6", 128, 224):
         turn()
     assert [(frame.frame_index, previous.frame_index) for frame, previous, _ in drawn] == [(1, 0), (9, 8), (17, 16)]
     assert [(camera.height_px, camera.width_px) for camera in drawn[0][2]] == [(128, 224)] * 6
 
 
-def test_a_log_is_read_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_scenario(author_town(1_000_000, seconds=1.0), tmp_path / "log.json")
+def test_a_log_is_read_as_well(town: Scenario, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_scenario(town, tmp_path / "log.json")
     command = ["bench", "scenario", "--repeats", "1", "--log", str(tmp_path / "log.json")]
     assert cli.main([*command, "--rig", "nuscenes-6", "--json"]) == 0
     assert list(_times(json.loads(capsys.readouterr().out))) == ["read log", *JOBS]
