@@ -59,8 +59,12 @@ def test_one_core_is_one_thread_inside_and_as_before_after_it():
     def threads():
         return torch.get_num_threads(), cv2.getNumThreads(), pa.cpu_count()
 
+    def work():
+        with one_core():
+            assert threads() == (1, 1, 1)
+            raise KeyError
+
     before = threads()
-    with pytest.raises(KeyError), one_core():
-        assert threads() == (1, 1, 1)
-        raise KeyError
+    with pytest.raises(KeyError):
+        work()
     assert threads() == before
