@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
 from everroad import geometry
-from everroad.conditions.layout import RANGE_M, map_image
+from everroad.conditions.layout import RANGE_M, map_images
 from everroad.conditions.types import MAP_LAYERS
 from everroad.scenario.types import Area, VectorMap
 
 LAYER = {name: i for i, name in enumerate(MAP_LAYERS)}
+
+
+def map_image(vector_map, world_from_ego, camera):
+    return map_images(vector_map, world_from_ego, [camera])[0]
 
 
 def _coverage(image, layer):

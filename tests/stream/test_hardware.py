@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import time
 
+import cv2
+import pyarrow as pa
 import pytest
 import torch
 
-from everroad.stream.hardware import Stopwatch, computes_bfloat16, describe_hardware, rss_mb, usable_device, versions
+from everroad.stream.hardware import Stopwatch, computes_bfloat16, describe_hardware, one_core, rss_mb, usable_device, versions
 
 
 def test_stopwatch_sums_and_skips_the_warm_up():
@@ -51,3 +53,18 @@ def test_bfloat16_is_what_the_processor_lists(monkeypatch):
     for listed, expected in (({"avx2": True, "avx512_bf16": False}, False), ({"avx512_bf16": True}, True), ({}, False)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda listed=listed: listed, raising=False)
         assert computes_bfloat16(torch.device("cpu")) is expected
+
+
+def test_one_core_is_one_thread_inside_and_as_before_after_it():
+    def threads():
+        return torch.get_num_threads(), cv2.getNumThreads(), pa.cpu_count()
+
+    def work():
+        with one_core():
+            assert threads() == (1, 1, 1)
+            raise KeyError
+
+    before = threads()
+    with pytest.raises(KeyError):
+        work()
+    assert threads() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -47,6 +48,25 @@ def painter(*, frames: AtLeastOne = 60, as_json: Annotated[bool, Parameter(name=
     from everroad.stream.bench_painter import bench_painter
 
     measured = bench_painter(frames)
+    print(json.dumps(measured) if as_json else "\n".join(_lines(measured)))
+
+
+@bench_app.command
+def scenario(
+    *, repeats: AtLeastOne = 5, log: Path | None = None, rig: str | None = None,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:  # fmt: skip
+    """Measure milliseconds of authoring, saving and reading scenarios and of drawing conditions, on one core.
+
+    Args:
+        repeats: How often each job is timed on each of four towns.
+        log: Also time the reading of this driving log (Argoverse 2) or scenario file.
+        rig: Named camera rig for the log instead of its own cameras: nuscenes-front or nuscenes-6.
+        as_json: Print one JSON object.
+    """
+    from everroad.stream.bench_scenario import bench_scenario
+
+    measured = bench_scenario(repeats, log, rig)
     print(json.dumps(measured) if as_json else "\n".join(_lines(measured)))
 
 

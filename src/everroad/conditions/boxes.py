@@ -58,12 +58,13 @@ def seen_boxes(frame: SceneFrame, camera: Camera) -> SeenBoxes:
     corners += camera_from_box[order, None, :3, 3]
     candidates, valid = clip_boxes_near(corners, NEAR_M)
     pixels, _ = geometry.project(candidates, camera.intrinsics)
-    overlaps = _overlaps_picture(pixels, valid, camera)
+    overlaps, is_inside = _overlaps_picture(pixels, valid, camera)
+    pixels = pixels.astype(np.float32)  # as OpenCV's convex hull takes them
     kept, hulls = [], []
-    for i in np.flatnonzero(overlaps):
-        hull = cv2.convexHull(pixels[i, valid[i]].astype(np.float32))[:, 0].astype(np.float64)
-        if _hull_overlaps_picture(hull, camera):
-            kept.append(int(i))
+    for i in np.flatnonzero(overlaps).tolist():
+        hull = cv2.convexHull(pixels[i, valid[i]])[:, 0].astype(np.float64)
+        if is_inside[i] or _hull_overlaps_picture(hull, camera):
+            kept.append(i)
             hulls.append(hull)
     corners, order = corners[kept], order[kept]
     forward = corners[:, 0] - corners[:, 4]
@@ -72,7 +73,7 @@ def seen_boxes(frame: SceneFrame, camera: Camera) -> SeenBoxes:
         velocity_mps=_velocities(frame, order, camera_from_world[:3, :3]),
         class_index=np.array([class_index(actors[i].detection_class) for i in order], dtype=np.int64),
         hulls_px=tuple(hulls),
-        fronts_px=tuple(_front_face(box, camera) for box in corners),
+        fronts_px=_front_faces(corners[:, FRONT_FACE], camera),
         front_faces_camera=np.einsum("ni,ni->n", forward, corners[:, 0]) < 0,
     )
 
@@ -98,12 +99,15 @@ def clip_boxes_near(
     return points, np.concatenate([corners_camera[..., 2] >= near_m, crosses], axis=1)
 
 
-def _overlaps_picture(pixels: Float[ndarray, "n 20 2"], valid: Bool[ndarray, "n 20"], camera: Camera) -> Bool[ndarray, "n"]:
-    """Whether the bounding rectangle of the valid pixels overlaps the picture."""
+def _overlaps_picture(
+    pixels: Float[ndarray, "n 20 2"], valid: Bool[ndarray, "n 20"], camera: Camera
+) -> tuple[Bool[ndarray, "n"], Bool[ndarray, "n"]]:
+    """Whether the bounding rectangle of the valid pixels overlaps the picture, and whether it lies inside of it."""
     low = np.where(valid[..., None], pixels, np.inf).min(axis=1)
     high = np.where(valid[..., None], pixels, -np.inf).max(axis=1)
-    size = np.array([camera.width_px, camera.height_px])
-    return ((high > -0.5) & (low < size - 0.5)).all(axis=1)
+    end = np.array([camera.width_px, camera.height_px]) - 0.5
+    overlaps = ((high > -0.5) & (low < end)).all(axis=1)
+    return overlaps, ((low.astype(np.float32) > -0.5) & (high.astype(np.float32) < end)).all(axis=1)
 
 
 def _hull_overlaps_picture(hull: Float[ndarray, "p 2"], camera: Camera) -> bool:
@@ -115,9 +119,12 @@ def _hull_overlaps_picture(hull: Float[ndarray, "p 2"], camera: Camera) -> bool:
     return len(hull) >= 3 and geometry.convex_overlap(hull, picture)
 
 
-def _front_face(corners_camera: Float[ndarray, "8 3"], camera: Camera) -> Float[ndarray, "p 2"]:
-    clipped = geometry.clip_polygon_near(corners_camera[FRONT_FACE, :], NEAR_M)
-    return geometry.project(clipped, camera.intrinsics)[0]
+def _front_faces(faces_camera: Float[ndarray, "n 4 3"], camera: Camera) -> tuple[Float[ndarray, "_ 2"], ...]:
+    pixels, depth = geometry.project(faces_camera, camera.intrinsics)
+    fronts = list(pixels)
+    for i in np.flatnonzero((depth < NEAR_M).any(axis=1)).tolist():
+        fronts[i], _ = geometry.project(geometry.clip_polygon_near(faces_camera[i], NEAR_M), camera.intrinsics)
+    return tuple(fronts)
 
 
 def _velocities(frame: SceneFrame, order: Int[ndarray, "n"], camera_from_world: Float[ndarray, "3 3"]) -> Float[ndarray, "n 3"]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from everroad import geometry
 from everroad.conditions.box_images import box_images
 from everroad.conditions.boxes import SeenBoxes, seen_boxes
-from everroad.conditions.layout import map_image
+from everroad.conditions.layout import map_images
 from everroad.conditions.types import BoxList, Conditions, Presence
 from everroad.scenario.types import TIMES_OF_DAY, WEATHERS, Camera, SceneFrame
 
@@ -32,13 +32,12 @@ def build_conditions(
     if previous is not None and previous.time_s >= frame.time_s:
         raise ValueError(f"previous: expected a frame before {frame.time_s} s, got one at {previous.time_s} s")
     boxes = [seen_boxes(frame, camera) for camera in cameras]
-    pictures = [box_images(seen, camera) for seen, camera in zip(boxes, cameras, strict=True)]
-    maps = [map_image(frame.map, frame.world_from_ego, camera) for camera in cameras]
+    pictures, depths = box_images(boxes, cameras)
     motion, seconds = _ego_motion(frame, previous)
     return Conditions(
-        map_image=_one(np.stack(maps)),
-        box_image=_one(np.stack([box for box, _ in pictures])),
-        depth_image=_one(np.stack([depth for _, depth in pictures])),
+        map_image=torch.from_numpy(map_images(frame.map, frame.world_from_ego, cameras)[None]),
+        box_image=torch.from_numpy(pictures[None]),
+        depth_image=torch.from_numpy(depths[None]),
         boxes=_box_list(boxes, max_boxes),
         intrinsics=_one(np.stack([camera.intrinsics for camera in cameras]), np.float32),
         ego_from_camera=_one(np.stack([camera.ego_from_camera for camera in cameras]), np.float32),

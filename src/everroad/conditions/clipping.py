@@ -28,12 +28,10 @@ def view_planes(camera: Camera, near_m: float, far_m: float) -> Float[ndarray, "
     return planes
 
 
-def in_view(
-    centres_camera: Float[ndarray, "n 3"], radii_m: Float[ndarray, "n"], planes: Float[ndarray, "k 4"]
-) -> Bool[ndarray, "n"]:
-    """Which spheres may have a part on the inner side of every plane."""
-    distances = centres_camera @ planes[:, :3].T + planes[:, 3]
-    return np.all(distances >= -radii_m[:, None], axis=1)
+def in_view(centres: Float[ndarray, "n 3"], radii_m: Float[ndarray, "n"], planes: Float[ndarray, "k 4"]) -> Bool[ndarray, "n"]:
+    """Which spheres may have a part on the inner side of every plane, all in one frame of reference."""
+    distances = planes[:, :3] @ centres.T + planes[:, 3:]
+    return np.all(distances >= -radii_m, axis=0)
 
 
 def clip_rings(

@@ -41,6 +41,8 @@ class PreparedMap:
     area_radius: Float[ndarray, "a"]
     segment_start: Float[ndarray, "s 3"]
     segment_end: Float[ndarray, "s 3"]
+    segment_centre: Float[ndarray, "s 3"]
+    segment_radius: Float[ndarray, "s"]
     segment_layer: Int[ndarray, "s"]
 
 
@@ -74,6 +76,8 @@ def _prepare(vector_map: VectorMap) -> PreparedMap:
         area_radius=np.linalg.norm(highs - lows, axis=1) / 2,
         segment_start=starts,
         segment_end=ends,
+        segment_centre=(starts + ends) / 2,
+        segment_radius=np.linalg.norm(ends - starts, axis=1) / 2,
         segment_layer=np.repeat(
             np.array([MAP_LAYERS.index(layer) for layer, _ in lines], dtype=np.int64),
             [len(line.points_m) - 1 for _, line in lines],

@@ -55,38 +55,44 @@ class Prepared:
 
 def prepare(polygons: Polygons, lens: Lens) -> Prepared:
     """Drops what cannot be seen, clips at the near plane, projects and sorts."""
-    points = polygons.points_m
-    normal = normals_of(points)
-    offset = np.einsum("md,md->m", normal, points[:, 0])
-    z = points[..., 2]
+    normal = normals_of(polygons.points_m)
+    offset = np.einsum("md,md->m", normal, polygons.points_m[:, 0])
     # A polygon seen edge-on has no plane to take depth from.
     facing = (offset < -1e-9) | (polygons.two_sided & (np.abs(offset) > 1e-9))
-    keep = facing & (z.max(axis=1) > NEAR_M)
+    kept = np.flatnonzero(facing & (_fold(np.maximum, polygons.points_m[..., 2]) > NEAR_M))
+    points = polygons.points_m[kept]
+    z = points[..., 2]
     pixels, _ = geometry.project(np.where(z[..., None] > NEAR_M, points, 1.0), lens.intrinsics)
-    crossing = keep & (z.min(axis=1) < NEAR_M)
-    low, high = pixels.min(axis=1), pixels.max(axis=1)
+    low, high = _fold(np.minimum, pixels), _fold(np.maximum, pixels)
     cut: dict[int, np.ndarray] = {}
-    for i in np.flatnonzero(crossing):
-        clipped, _ = geometry.project(geometry.clip_polygon_near(points[i], NEAR_M), lens.intrinsics)
-        cut[int(i)] = clipped
-        low[i], high[i] = clipped.min(axis=0), clipped.max(axis=0)
+    for i in np.flatnonzero(_fold(np.minimum, z) < NEAR_M).tolist():
+        cut[i], _ = geometry.project(geometry.clip_polygon_near(points[i], NEAR_M), lens.intrinsics)
+        low[i], high[i] = cut[i].min(axis=0), cut[i].max(axis=0)
     size = np.array([lens.width_px, lens.height_px])
-    keep &= (high > -0.5).all(axis=1) & (low < size - 0.5).all(axis=1)
-    order = np.lexsort((polygons.key, polygons.rank))
-    order = order[keep[order]]
+    overlaps = np.all((high > -0.5) & (low < size - 0.5), axis=1)
+    order = np.lexsort((polygons.key[kept], polygons.rank[kept]))
+    order = order[overlaps[order]]
+    source = kept[order]
     return Prepared(
         pixels=pixels[order],
         clipped_px={place: cut[i] for place, i in enumerate(order.tolist()) if i in cut} if cut else {},
         low_px=low[order],
         high_px=high[order],
         points_m=points[order],
-        colour=polygons.colour[order],
-        normal=normal[order],
-        offset=offset[order],
-        texture=polygons.texture[order],
-        instance=polygons.instance[order],
-        semantic=polygons.semantic[order],
+        colour=polygons.colour[source],
+        normal=normal[source],
+        offset=offset[source],
+        texture=polygons.texture[source],
+        instance=polygons.instance[source],
+        semantic=polygons.semantic[source],
     )
+
+
+def _fold(function: np.ufunc, values: Float[ndarray, "k 8 *c"]) -> Float[ndarray, "k *c"]:
+    """``function.reduce(values, axis=1)``; NumPy's own takes several times as long over so few."""
+    values = function(values[:, :4], values[:, 4:])
+    values = function(values[:, :2], values[:, 2:])
+    return function(values[:, 0], values[:, 1])
 
 
 def _fixed(prepared: Prepared, samples: int) -> list[np.ndarray]:
@@ -134,7 +140,7 @@ def depth_of(index: Int[ndarray, "h w"], prepared: Prepared, lens: Lens) -> Floa
     inverse = np.linalg.inv(lens.intrinsics)
     table = np.zeros((len(prepared.offset) + 1, 3))
     table[1:] = (prepared.normal @ inverse) / prepared.offset[:, None]
-    low, high = prepared.points_m[..., 2].min(axis=1), prepared.points_m[..., 2].max(axis=1)
+    low, high = _fold(np.minimum, prepared.points_m[..., 2]), _fold(np.maximum, prepared.points_m[..., 2])
     slack = 0.05 + 0.1 * (high - low)
     near = np.concatenate([[np.inf], np.maximum(low - slack, NEAR_M)])
     far = np.concatenate([[np.inf], high + slack])

@@ -6,11 +6,10 @@ import time
 from statistics import median
 from typing import Any
 
-import cv2
-
 from everroad.conditions.rig import fit_camera, front_camera
 from everroad.render.painter import OUTPUTS, Painter
 from everroad.scenario.town import author_town
+from everroad.stream.hardware import one_core
 from everroad.stream.state import shortened
 
 MOST_FRAMES = 10_000  # of each town, whose scene frames are all made beforehand
@@ -28,12 +27,8 @@ def bench_painter(frames: int = 60, warm_up: int = 10) -> dict[str, Any]:
         raise ValueError(f"bench: expected at most {MOST_FRAMES} frames, got {shortened(frames)}; ask for fewer")
     if frames < 1 or warm_up < 0:
         raise ValueError(f"bench: expected at least 1 frame and no negative warm-up, got {frames} and {warm_up}")
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
+    with one_core():
         return {name: _job(height, width, want, frames, warm_up) for name, height, width, want in JOBS}
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _job(height_px: int, width_px: int, want: frozenset[str], frames: int, warm_up: int) -> dict[str, float]:

@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from statistics import median
 
+import cv2
+import pyarrow as pa
 import torch
 
 VERSIONED = ("everroad", "torch", "numpy", "opencv-python-headless", "av", "safetensors")
@@ -44,6 +46,23 @@ def describe_hardware(device: torch.device) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     text = f"{_processor()}, {cores} cores"
     return text if device.type == "cpu" else f"{torch.cuda.get_device_name(device)}; {text}"
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """One thread each for torch, OpenCV and Arrow inside of the block, and as many as before after it."""
+    before = torch.get_num_threads(), cv2.getNumThreads(), pa.cpu_count()
+    try:
+        _set_threads(1, 1, 1)
+        yield
+    finally:
+        _set_threads(*before)
+
+
+def _set_threads(of_torch: int, of_opencv: int, of_arrow: int) -> None:
+    torch.set_num_threads(of_torch)
+    cv2.setNumThreads(of_opencv)
+    pa.set_cpu_count(of_arrow)
 
 
 def versions() -> dict[str, str]:
