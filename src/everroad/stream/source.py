@@ -29,8 +29,8 @@ Picture = UInt8[ndarray, "h w 3"]
 class Source:
     """One camera of a scenario, brought to a model's frame rate and size.
 
-    ``camera`` is the fitted one, ``own_camera`` the scenario's. ``image_folder`` is what the scenario's image paths are relative
-    to. ``resampled_from_hz`` is the scenario's own frame rate where it was another.
+    ``camera`` is the fitted one, ``own_camera`` the scenario's. ``image_folder`` is what the scenario's image paths are
+    relative to. ``resampled_from_hz`` is the scenario's own frame rate where it was another.
     """
 
     scenario: Scenario
