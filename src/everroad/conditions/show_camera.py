@@ -21,8 +21,8 @@ from everroad.scenario.types import ActorState, Camera, SceneFrame, VectorMap
 # Beyond this the map's lines lie close together and are drawn faintly; boxes there have thin edges.
 FAR_M = 30.0
 _LINE_WIDTH_M = 0.12
-_WIDEST_PX = 4
-_OPACITY, _FAR_OPACITY, _FRONT_OPACITY = 0.85, 0.35, 0.3
+_WIDEST_PX = 2
+_OPACITY, _FAR_OPACITY, _FRONT_OPACITY = 0.75, 0.35, 0.3
 _DARK: Colour = (12, 12, 14)
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.38
 _SMALLEST_NAMED_PX = 14
@@ -70,7 +70,7 @@ def draw_overlay(
 def _draw_lines(
     canvas: Float[ndarray, "h w 3"], vector_map: VectorMap, world_from_ego: Float[ndarray, "4 4"], camera: Camera
 ) -> None:
-    """Draws into ``canvas``: near lines as wide as thin paint, far ones faint."""
+    """Draws into ``canvas``: thin lines, beside which the road's own paint shows, and faint ones far away."""
     prepared = prepare_map(vector_map)
     world_from_map = np.eye(4)
     if prepared.is_flat:

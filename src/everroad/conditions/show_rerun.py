@@ -7,7 +7,6 @@ the frame index. The world frame is the scenario's: metres, right-handed, z up.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
@@ -22,7 +21,8 @@ from numpy import ndarray
 from everroad import geometry
 from everroad.conditions.boxes import class_index
 from everroad.conditions.show_paint import COLOUR_OF_LAYER, Colour, colour_of_class
-from everroad.conditions.show_view import View, base_picture
+from everroad.conditions.show_view import View, base_picture, shown_camera
+from everroad.scenario.files import write_atomically
 from everroad.scenario.types import DETECTION_CLASSES, ActorState, Area, Divider, Lane, VectorMap
 
 _COLOUR_OF_MAP: dict[str, Colour] = {
@@ -36,7 +36,7 @@ _COLOUR_OF_MAP: dict[str, Colour] = {
 }
 _PATH: Colour = (110, 230, 230)
 _JPEG_QUALITY = 90
-_AXIS_M = 0.5  # how far in front of a camera its picture hangs
+_PICTURE_AT_M = 0.5  # how far in front of a camera its picture hangs
 
 
 def refuse_without_rerun() -> None:
@@ -46,28 +46,25 @@ def refuse_without_rerun() -> None:
 
 
 def write_recording(view: View, out: Path, indices: Sequence[int], progress: Callable[[int, int], None] | None = None) -> None:
-    """Writes the frames as a recording, which gets its name when it is complete. ``height_px`` of the view is the pictures'."""
+    """Writes the frames as a recording.
+
+    It is made in memory, some 30 KB a frame and camera at the usual height: Rerun's own files do not say when the disk is full.
+    """
     import rerun as rr  # pyright: ignore[reportMissingImports]
 
-    partial = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     recording = rr.RecordingStream("everroad")
-    try:
-        recording.save(partial)
-        _log_static(rr, recording, view)
-        for done, index in enumerate(indices, start=1):
-            _log_frame(rr, recording, view, index)
-            if progress is not None:
-                progress(done, len(indices))
-        recording.disconnect()  # writes what is left
-        partial.replace(out)
-    finally:
-        recording.disconnect()
-        partial.unlink(missing_ok=True)
+    stream = recording.binary_stream()
+    _log_static(rr, recording, view)
+    for done, index in enumerate(indices, start=1):
+        _log_frame(rr, recording, view, index)
+        if progress is not None:
+            progress(done, len(indices))
+    write_atomically(out, stream.read())
 
 
 def _log_static(rr: Any, recording: Any, view: View) -> None:
     classes = [*DETECTION_CLASSES, None]
-    context = [(class_index(name), name or "other", colour_of_class(name)) for name in classes]
+    context = [rr.AnnotationInfo(class_index(name), name or "other", colour_of_class(name)) for name in classes]
     recording.log("/", rr.AnnotationContext(context), static=True)
     recording.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
     if view.scenario.map is not None:
@@ -76,6 +73,16 @@ def _log_static(rr: Any, recording: Any, view: View) -> None:
     path_m = view.scenario.world_from_ego.translation_m
     if len(path_m) > 1:
         recording.log("world/ego_path", rr.LineStrips3D([path_m], colors=_PATH), static=True)
+    for camera in view.cameras:
+        entity, shown, mount = f"world/ego/{camera.name}", shown_camera(view, camera), camera.ego_from_camera
+        recording.log(entity, rr.Transform3D(translation=mount[:3, 3], mat3x3=mount[:3, :3]), static=True)
+        pinhole = rr.Pinhole(
+            image_from_camera=shown.intrinsics,
+            resolution=[shown.width_px, shown.height_px],
+            camera_xyz=rr.ViewCoordinates.RDF,
+            image_plane_distance=_PICTURE_AT_M,
+        )
+        recording.log(entity, pinhole, static=True)
 
 
 def _log_frame(rr: Any, recording: Any, view: View, index: int) -> None:
@@ -86,19 +93,9 @@ def _log_frame(rr: Any, recording: Any, view: View, index: int) -> None:
     recording.log("world/ego", rr.Transform3D(translation=ego[:3, 3], mat3x3=ego[:3, :3]))
     recording.log("world/actors", _boxes(rr, frame.actors, view.ids))
     for camera in view.cameras:
-        entity = f"world/ego/{camera.name}"
-        picture, fitted = base_picture(view, frame, camera)
-        mount = camera.ego_from_camera
-        recording.log(entity, rr.Transform3D(translation=mount[:3, 3], mat3x3=mount[:3, :3]))
-        pinhole = rr.Pinhole(
-            image_from_camera=fitted.intrinsics,
-            resolution=[fitted.width_px, fitted.height_px],
-            camera_xyz=rr.ViewCoordinates.RDF,
-            image_plane_distance=_AXIS_M,
-        )
-        recording.log(entity, pinhole)
-        _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-        recording.log(entity, rr.EncodedImage(contents=data.tobytes(), media_type="image/jpeg"))
+        picture = cv2.cvtColor(base_picture(view, frame, camera), cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        recording.log(f"world/ego/{camera.name}", rr.EncodedImage(contents=data.tobytes(), media_type="image/jpeg"))
 
 
 def _boxes(rr: Any, actors: Sequence[ActorState], ids: bool) -> Any:
@@ -107,6 +104,7 @@ def _boxes(rr: Any, actors: Sequence[ActorState], ids: bool) -> Any:
         half_sizes=np.array([actor.size_lwh_m for actor in actors]).reshape(-1, 3) / 2,
         centers=np.array([actor.world_from_actor[:3, 3] for actor in actors]).reshape(-1, 3),
         quaternions=np.roll(geometry.quaternion_from_rotation(rotations), -1, axis=-1),  # Rerun's are xyzw
+        colors=[colour_of_class(actor.detection_class) for actor in actors],
         class_ids=[class_index(actor.detection_class) for actor in actors],
         labels=[actor.track_id for actor in actors],
         show_labels=ids,

@@ -78,10 +78,7 @@ def rig_rows(cameras: Sequence[Camera]) -> tuple[tuple[Camera, ...], ...]:
 def draw_view(view: View, frame_index: int) -> Picture:
     """The picture of one frame; all frames of a view have one even size. Raises ``ValueError`` for an unreadable image."""
     frame = view.scenario.frame(frame_index)
-    rows = [
-        panels([_draw_camera(view, frame, camera) for camera in row], [camera.name for camera in row], _GAP_PX)
-        for row in view.rows
-    ]
+    rows = [_draw_row(view, frame, row) for row in view.rows]
     width_px = max((row.shape[1] for row in rows), default=0)
     block = np.concatenate([_widened(row, width_px) for row in rows]) if rows else None
     above_px = view.height_px * 2 if block is None else block.shape[0] - CAPTION_HEIGHT_PX
@@ -94,18 +91,29 @@ def draw_view(view: View, frame_index: int) -> Picture:
     return np.concatenate([beside, gap, block], axis=1)
 
 
-def base_picture(view: View, frame: SceneFrame, camera: Camera) -> tuple[Picture, Camera]:
-    """The recorded image, undistorted, or else what the camera is told, with the fitted camera that took it."""
-    fitted = fit_camera(camera, view.height_px, max(1, round(view.height_px * camera.width_px / camera.height_px)))
+def shown_camera(view: View, camera: Camera) -> Camera:
+    """The camera at the height and width of its picture."""
+    return fit_camera(camera, view.height_px, max(1, round(view.height_px * camera.width_px / camera.height_px)))
+
+
+def base_picture(view: View, frame: SceneFrame, camera: Camera) -> Picture:
+    """What the overlay goes over, of the size of ``shown_camera``: the recorded image, undistorted, or else the conditions."""
+    shown = shown_camera(view, camera)
     path = recorded_path(view.scenario, view.image_folder, camera.name, frame.frame_index)
     if path is None:
-        return draw_conditions(build_conditions(frame, None, [fitted])), fitted
-    return fit_image(undistort_image(read_image(path), camera), fitted.height_px, fitted.width_px), fitted
+        return draw_conditions(build_conditions(frame, None, [shown]))
+    return fit_image(undistort_image(read_image(path), camera), shown.height_px, shown.width_px)
 
 
-def _draw_camera(view: View, frame: SceneFrame, camera: Camera) -> Picture:
-    picture, fitted = base_picture(view, frame, camera)
-    return draw_overlay(picture, frame, fitted, ids=view.ids)
+def _draw_row(view: View, frame: SceneFrame, row: Sequence[Camera]) -> Picture:
+    pictures = [draw_overlay(base_picture(view, frame, c), frame, shown_camera(view, c), ids=view.ids) for c in row]
+    return panels(pictures, [_caption(view, camera, frame.frame_index) for camera in row], _GAP_PX)
+
+
+def _caption(view: View, camera: Camera, frame_index: int) -> str:
+    """Says it where a camera that has recorded images has none."""
+    missing = any(view.scenario.images.get(camera.name, ())) and not view.scenario.images[camera.name][frame_index]
+    return f"{camera.name}, no image" if missing else camera.name
 
 
 def _yaw_deg(camera: Camera) -> float:
