@@ -88,7 +88,8 @@ def show(
 
         options = {"image_folder": source.parent, "height_px": height, "ids": ids, "progress": progress}
         frames = show_scenario(shown, out, camera or (), frame or (), **options)
-    say(f"{out}: {frames} of {len(shown)} frames, {len(camera or shown.cameras)} cameras", quiet)
+    cameras = ", ".join(camera or (one.name for one in shown.cameras)) or "none"
+    say(f"{out}: {frames} of {len(shown)} frames, cameras {cameras}", quiet)
 
 
 @scenario_app.command

@@ -73,9 +73,11 @@ def _draw_map(
     """Draws into ``image``. Height does not matter from above, and what is wholly out of reach is left out."""
     centres = geometry.apply(ego_from_world, prepared.area_centre)
     near_area = np.linalg.norm(centres[:, :2], axis=1) < reach_m + prepared.area_radius
+    begin = np.searchsorted(prepared.ring_of_point, np.arange(len(prepared.area_of_ring) + 1))
     ring_pixels = to_pixels(geometry.apply(ego_from_world, prepared.area_points))
     for area in sorted(np.flatnonzero(near_area), key=lambda i: prepared.area_layer[i]):
-        rings = [ring_pixels[prepared.ring_of_point == ring] for ring in np.flatnonzero(prepared.area_of_ring == area)]
+        first, last = np.searchsorted(prepared.area_of_ring, [area, area + 1])
+        rings = [ring_pixels[begin[ring] : begin[ring + 1]] for ring in range(first, last)]
         colour = COLOUR_OF_LAYER[MAP_LAYERS[prepared.area_layer[area]]]
         cv2.fillPoly(image, rings, colour, cv2.LINE_AA, SUBPIXEL_BITS)
     starts = geometry.apply(ego_from_world, prepared.segment_start)
