@@ -25,7 +25,8 @@ _WIDEST_PX = 2
 _OPACITY, _FAR_OPACITY, _FRONT_OPACITY = 0.75, 0.35, 0.3
 _DARK: Colour = (12, 12, 14)
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.38
-_SMALLEST_NAMED_PX = 14
+_SMALLEST_NAMED = 0.06  # of the picture's height
+_LONGEST_ID = 10  # letters
 # Areas have their outlines drawn, in colours that show on asphalt.
 _COLOUR_OF_LINE = COLOUR_OF_LAYER | {"drivable_area": (120, 205, 120), "walkway": (190, 150, 90)}
 _BOTTOM_FRONT, _BOTTOM = (2, 3), (2, 3, 6, 7)  # rows of geometry.UNIT_BOX_CORNERS
@@ -151,11 +152,12 @@ def _write_id(image: UInt8[ndarray, "h w 3"], box: _Box, camera: Camera) -> None
     if box.corners_m[:, 2].min() < NEAR_M:
         return
     pixels, _ = geometry.project(box.corners_m, camera.intrinsics)
-    tall_enough = np.ptp(pixels[:, 1]) >= _SMALLEST_NAMED_PX
+    tall_enough = np.ptp(pixels[:, 1]) >= _SMALLEST_NAMED * camera.height_px
     pixels = pixels[(pixels[:, 0] > 0) & (pixels[:, 0] < camera.width_px - 1)]
     if len(pixels) == 0 or not tall_enough:
         return
-    text = box.actor.track_id if len(box.actor.track_id) <= 8 else f"{box.actor.track_id[:6]}.."
+    name = box.actor.track_id
+    text = name if len(name) <= _LONGEST_ID else f"{name[: _LONGEST_ID - 2]}.."
     (width, height), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)
     left = round(float(np.clip(pixels[:, 0].mean() - width / 2, 1, max(1, camera.width_px - width - 2))))
     bottom = round(float(np.clip(pixels[:, 1].min() - 3, height + 2, camera.height_px - 2)))
