@@ -304,13 +304,21 @@ def test_bench_prints_one_json_object(weights: Path, capsys: pytest.CaptureFixtu
     assert (measured["width_px"], measured["height_px"], measured["preset"]) == (112, 64, "town-nano")
 
 
-def test_show_films_a_scenario(tmp_path: Path) -> None:
-    from everroad.media import read_video_frames
+def test_show_films_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from everroad.media import read_image, read_video_frames
 
     short, out = tmp_path / "short.json", tmp_path / "show.mp4"
     assert cli.main(["scenario", "town", "--seed", "1000003", "--seconds", "0.5", "--out", str(short), "--quiet"]) == 0
     assert cli.main(["scenario", "show", str(short), "--out", str(out), "--quiet"]) == 0
     assert sum(1 for _ in read_video_frames(out)) == 6
+    still = ["scenario", "show", str(short), "--out", str(tmp_path / "show.png"), "--frame", "2", "--height", "90", "--ids"]
+    assert cli.main([*still, "--camera", "CAM_FRONT"]) == 0
+    assert "1 of 6 frames, cameras CAM_FRONT\n" in capsys.readouterr().out
+    assert read_image(tmp_path / "show.png").shape == (106, 90 + 4 + 160, 3)
+    assert "frame: expected 0 to 5, got 6" in refused(capsys, *still, "--frame", "6")
+    monkeypatch.setitem(sys.modules, "rerun", None)
+    assert "pip install everroad[rerun]" in refused(capsys, "scenario", "show", short, "--out", tmp_path / "new" / "show.rrd")
+    assert not (tmp_path / "new").exists()
 
 
 def test_convert_reads_a_scenario_file(town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

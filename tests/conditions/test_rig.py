@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +18,7 @@ from everroad.conditions.rig import (
     fit_image,
     front_camera,
     jitter_camera,
+    undistort_image,
 )
 from everroad.scenario.types import Camera
 
@@ -115,3 +119,65 @@ def _ego_from_camera():
     out[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
     out[:3, 3] = [1.7, 0, 1.5]
     return out
+
+
+LENS = (-0.25, -0.13, 0.2)  # like an Argoverse 2 lens before its pictures were undistorted
+
+
+def _distorted(camera, lens, light):
+    """The picture that a lens makes of ``light(x, y)``, a function of the normalised ray, by inverting the distortion."""
+    u, v = np.meshgrid(np.arange(camera.width_px), np.arange(camera.height_px))
+    seen = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(camera.intrinsics).T
+    seen_r = np.hypot(seen[..., 0], seen[..., 1])
+    r = seen_r.copy()
+    for _ in range(50):
+        r = seen_r / (1 + lens[0] * r**2 + lens[1] * r**4 + lens[2] * r**6)
+    grown = r / np.maximum(seen_r, 1e-12)
+    shade = light(seen[..., 0] * grown, seen[..., 1] * grown)
+    return np.rint(255 * shade).astype(np.uint8)[..., None].repeat(3, axis=2)
+
+
+def _lines(x, y):
+    """Soft bright lines every tenth of a unit."""
+    return np.maximum(np.cos(20 * np.pi * x), np.cos(20 * np.pi * y)).clip(0, 1) ** 2
+
+
+@pytest.mark.parametrize("skew", [0.0, 6.0])
+def test_a_distorted_grid_comes_back_straight(skew):
+    camera = replace(_camera(400, 300, 300.0, centre=(195.0, 155.5)), distortion=LENS)
+    camera.intrinsics[0, 1] = skew
+    bent, straight = _distorted(camera, LENS, _lines), _distorted(camera, (0.0, 0.0, 0.0), _lines)
+    back = undistort_image(bent, camera)
+    inside = np.s_[15:-15, 15:-15]
+    assert np.abs(bent[inside].astype(int) - straight[inside]).max() > 200
+    assert np.abs(back[inside].astype(int) - straight[inside]).max() < 30  # what interpolation rounds off
+
+
+@pytest.mark.parametrize("point", [(-0.5, -0.4), (0.5, -0.4), (0.5, 0.4), (-0.5, 0.4), (0.0, 0.3)])
+@pytest.mark.parametrize("halved", [False, True])
+def test_a_spot_lands_where_the_pinhole_projects_it(point, halved):
+    camera = replace(_camera(400, 300, 300.0, centre=(199.5, 149.5)), distortion=LENS)
+    bent = _distorted(camera, LENS, lambda x, y: np.exp(-((x - point[0]) ** 2 + (y - point[1]) ** 2) / (2 * 0.015**2)))
+    wanted, _ = geometry.project(np.array([[*point, 1.0]]), camera.intrinsics)
+    if halved:  # a picture of half the camera's size
+        bent, wanted = cv2.resize(bent, (200, 150), interpolation=cv2.INTER_AREA), (wanted + 0.5) / 2 - 0.5
+    image = undistort_image(bent, camera)[..., 0].astype(float)
+    rows, columns = np.indices(image.shape)
+    found = np.array([(columns * image).sum(), (rows * image).sum()]) / image.sum()
+    np.testing.assert_allclose(found, wanted[0], atol=0.15)
+
+
+@pytest.mark.parametrize("lens", [LENS, (0.1,), (-0.3, 0.1)])
+def test_undistortion_is_opencvs(lens):
+    camera = replace(_camera(160, 120, 110.0, centre=(80.5, 57.0)), distortion=lens)
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    image = cv2.GaussianBlur(image, (0, 0), 2)
+    k1, k2, k3 = (*lens, 0.0, 0.0)[:3]
+    reference = cv2.undistort(image, camera.intrinsics, np.array([k1, k2, 0, 0, k3]))
+    assert np.abs(undistort_image(image, camera).astype(int) - reference).max() <= 5  # OpenCV rounds places to 1/32 px
+
+
+def test_a_pinholes_picture_is_left_alone():
+    image = np.zeros((12, 16, 3), dtype=np.uint8)
+    for lens in (None, (), (0.0, 0.0, 0.0)):
+        assert undistort_image(image, replace(_camera(16, 12), distortion=lens)) is image

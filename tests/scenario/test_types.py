@@ -87,6 +87,7 @@ REFUSED = {
     "speed of 1e308": (lambda: car(velocity_mps=np.full((3, 3), 1e308)), "actor car velocity_mps"),
     "no width": (lambda: camera(width_px=0), "camera CAM_FRONT", "0x900"),
     "width of 1e30": (lambda: camera(width_px=10**30), "camera CAM_FRONT"),
+    "lens of four numbers": (lambda: camera(distortion=(0.1, 0.0, 0.0, 0.1)), "k1, k2, k3"),
     "focal length of 0": (lambda: intrinsics((0, 0), 0.0), "focal lengths"),
     "focal length of 1e-300": (lambda: intrinsics((1, 1), 1e-300), "focal lengths"),
     "focal length of 1e300": (lambda: intrinsics((1, 1), 1e300), "focal lengths"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -99,6 +100,20 @@ def test_the_folder_holds_what_it_promises(fake, recorded, tmp_path):
     assert set(stored["ms"]) >= {"conditions", "denoise", "decode", "video"}
     assert stored["versions"]["torch"]
     assert report["frames_per_second"] == stored["frames_per_second"]
+
+
+def test_recorded_images_are_undistorted_and_a_picture_of_ones_own_is_not(fake, recorded):
+    scenario, images = recorded
+    lens = replace(scenario.cameras[0], name="CAM_LENS", distortion=(-0.3, 0.1, 0.0))
+    scenario = replace(
+        scenario, cameras=(*scenario.cameras, lens), images=scenario.images | {"CAM_LENS": scenario.images["CAM_FRONT"]}
+    )
+    of_lens, of_pinhole = (make_source(scenario, fake.config, name, images) for name in ("CAM_LENS", "CAM_FRONT"))
+    path = of_lens.recorded_path(2)
+    assert path == images / "2.png"
+    bent, straight = of_lens.recorded(path), of_pinhole.recorded(path)
+    assert (bent != straight).any()
+    np.testing.assert_array_equal(of_lens.fitted(path), straight)
 
 
 def test_frames_are_those_of_next_frame(fake, recorded, tmp_path):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from cyclopts import App
 
-from everroad.console import NotNegative, kept_is_said, output_file, progress_bar, say
+from everroad.console import AtLeastOne, NotNegative, kept_is_said, output_file, progress_bar, say
 
 scenario_app = App(name="scenario", help="Author, convert and look at scenarios.")
 TOWN_RATE_HZ = 12.0
+SHOWN_ENDINGS = (".png", ".mp4", ".rrd")
 
 
 @scenario_app.command
@@ -62,28 +63,33 @@ def convert(
 
 @scenario_app.command
 def show(
-    scenario: Path, /, *, out: Path, camera: list[str] | None = None, rig: str | None = None, without_map: bool = False,
-    quiet: bool = False,
+    source: Path, /, *, out: Path, camera: list[str] | None = None, frame: list[NotNegative] | None = None,
+    height: AtLeastOne = 288, ids: bool = False, rig: str | None = None, without_map: bool = False, quiet: bool = False,
 ) -> None:  # fmt: skip
-    """Film a scenario from above and as its cameras' conditions.
+    """Show a scenario from above and in all its cameras, with map and boxes over the recorded images where there are some.
 
     Args:
-        scenario: Scenario file, or folder of a log.
-        out: Video to write, .mp4.
-        camera: Camera to show; may be repeated. Without it, the one nearest to straight ahead.
-        rig: Named camera rig instead of the scenario's own cameras.
+        source: Scenario file, or folder of a log.
+        out: File to write: .png (one frame, or a sheet of several), .mp4, or .rrd (a Rerun recording; needs everroad[rerun]).
+        camera: Camera to show; may be repeated. All of them without it.
+        frame: Frame that a .png shows; may be repeated. Without it, four from the first to the last.
+        height: Height of each camera's picture in pixels.
+        ids: Write track ids beside the boxes.
+        rig: Named camera rig instead of the source's own cameras; recorded images then are not shown.
         without_map: Leave map and ground height out.
         quiet: Print nothing but errors.
     """
     partial = f"{out.stem}.partial.mp4"
-    with output_file(out, ".mp4"), kept_is_said(out.parent, partial), progress_bar("show", quiet) as progress:
+    with output_file(out, *SHOWN_ENDINGS), kept_is_said(out.parent, partial), progress_bar("show", quiet) as progress:
         from everroad.scenario.sources import read_scenario
 
-        shown = read_scenario(scenario, rig=rig, without_map=without_map)
+        shown = read_scenario(source, rig=rig, without_map=without_map)
         from everroad.conditions.show import show_scenario
 
-        show_scenario(shown, out, camera or (), progress=progress)
-    say(f"{out}: {len(shown)} frames", quiet)
+        options = {"image_folder": source.parent, "height_px": height, "ids": ids, "progress": progress}
+        frames = show_scenario(shown, out, camera or (), frame or (), **options)
+    cameras = ", ".join(camera or (one.name for one in shown.cameras)) or "none"
+    say(f"{out}: {frames} of {len(shown)} frames, cameras {cameras}", quiet)
 
 
 @scenario_app.command

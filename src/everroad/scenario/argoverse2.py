@@ -9,8 +9,10 @@ How a log becomes a scenario:
 - *Frames* are the annotated sweeps, about 10 Hz, then resampled. Boxes come in the ego frame and go to the world with the pose
   of their own time stamp. An ``EGO_VEHICLE`` box is left out. Velocities are central differences of positions; an actor that
   was seen once has none.
-- *Cameras* are the log's own, as pinholes: the distortion coefficients k1, k2, k3 are recorded in ``Camera.distortion`` and not
-  applied, so a point near a picture's corner is off by what the lens bends there. A named rig replaces them on request.
+- *Cameras* are the log's own, as pinholes. The columns k1, k2, k3 tell of the lens, not of the pictures: "all camera imagery
+  is provided in an undistorted format" (user guide, Sensor Suite; the same in issues 219 and 226 of argoverse/av2-api, whose
+  ``PinholeCamera`` reads none of them). To apply them would bend straight pictures, so ``Camera.distortion`` is ``None``. A
+  named rig replaces the cameras on request.
 - Recorded pictures are not looked for.
 """
 

@@ -25,7 +25,7 @@ _STAMP = "timestamp_ns"
 _ROTATION = ("qw", "qx", "qy", "qz")
 _TRANSLATION = ("tx_m", "ty_m", "tz_m")
 _SIZE = ("length_m", "width_m", "height_m")
-_LENS = ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "k3")
+_LENS = ("fx_px", "fy_px", "cx_px", "cy_px")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +98,10 @@ def _camera(lens: dict[str, Any], ego_from_camera: Float[ndarray, "4 4"]) -> Cam
     name, width, height = lens["sensor_name"], lens["width_px"], lens["height_px"]
     if int(width) != width or int(height) != height:
         raise ValueError(f"camera {name}: expected a width and height in whole px, got {width}x{height}; mend it")
-    fx, fy, cx, cy, k1, k2, k3 = (float(lens[key]) for key in _LENS)
+    fx, fy, cx, cy = (float(lens[key]) for key in _LENS)
     intrinsics = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
-    return Camera(name, int(width), int(height), intrinsics, ego_from_camera, (k1, k2, k3))
+    # k1, k2, k3 are the lens's; the published pictures are undistorted (``argoverse2``).
+    return Camera(name, int(width), int(height), intrinsics, ego_from_camera)
 
 
 def _stamps(table: pa.Table, path: Path) -> Int[ndarray, "n"]:

@@ -111,7 +111,11 @@ class Poses:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """One pinhole camera fixed to the ego car. ``distortion`` (k1, k2, k3) is recorded and never applied."""
+    """One pinhole camera fixed to the ego car.
+
+    ``distortion`` (k1, k2, k3) is the radial distortion that the recorded images still have: they are undistorted when they are
+    read (``conditions.rig.undistort_image``). ``None`` where they are a pinhole's. All else about the camera is the pinhole's.
+    """
 
     name: str
     width_px: int
@@ -129,6 +133,9 @@ class Camera:
         check_range(f"{name} focal lengths", self.intrinsics.diagonal()[:2], 1e-1, 1e6, "px")
         check_range(f"{name} intrinsics", self.intrinsics, -1e6, 1e6)
         check_range(f"{name} ego_from_camera", self.ego_from_camera, -LARGEST_M, LARGEST_M)
+        if self.distortion is not None and len(self.distortion) > 3:
+            got = f"{len(self.distortion)} numbers"
+            raise ValueError(f"{name} distortion: expected at most k1, k2, k3, got {got}; drop the rest")
         below = [self.intrinsics[1, 0].item(), *self.intrinsics[2].tolist()]
         if np.abs(np.array(below) - [0, 0, 0, 1]).max() > 1e-6:
             raise ValueError(

@@ -15,9 +15,10 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from everroad.conditions.show import draw_conditions
-from everroad.media import VideoWriter, contact_sheet, panels, refuse_broken_image, write_png
+from everroad.media import VideoWriter, contact_sheet, panels, write_png
 from everroad.model.inference import for_inference
 from everroad.model.world_model import WorldModel
+from everroad.scenario.images import refuse_bad_recorded
 from everroad.scenario.types import Scenario
 from everroad.stream import folder as run_folder
 from everroad.stream.generate import Frame, next_frame
@@ -136,7 +137,8 @@ def _plan(
             model_hash=made_with.model_hash,
         )
     if reference and wanted == "recorded":
-        _check_recorded(source, frames)
+        names, indices = [source.camera.name], range(1, frames + 1)
+        refuse_bad_recorded(source.scenario, source.image_folder, names, indices, "leave the reference out")
     shown = (_recorded_frames(source) if wanted == "recorded" else painted) if reference else None
     facts = {
         "scenario": {
@@ -215,23 +217,12 @@ def _timings(watch: Stopwatch) -> dict[str, Any]:
     return {"ms": watch.median_ms(skip=2), "seconds": watch.total_s(), "frames_per_second": round(rate, 2)}
 
 
-def _check_recorded(source: Source, frames: int) -> None:
-    """Refuses a run whose recorded images are not all there and whole, before it begins."""
-    for i in range(1, frames + 1):
-        path = source.recorded_path(i)
-        if path is None:
-            continue
-        if not path.is_file():
-            raise ValueError(f"{path}: expected frame {i}'s recorded image, got no file; add it, or leave the reference out")
-        refuse_broken_image(path)
-
-
 def _recorded_frames(source: Source) -> Callable[[int], Picture]:
     blank = np.zeros((source.camera.height_px, source.camera.width_px, 3), dtype=np.uint8)
 
     def recorded(frame_index: int) -> Picture:
         path = source.recorded_path(frame_index)
-        return blank if path is None else source.fitted(path)
+        return blank if path is None else source.recorded(path)
 
     return recorded
 

@@ -13,11 +13,12 @@ from numpy import ndarray
 from torch import Tensor
 
 from everroad.conditions.build import build_conditions
-from everroad.conditions.rig import fit_camera, fit_image, front_camera
+from everroad.conditions.rig import fit_camera, fit_image, front_camera, undistort_image
 from everroad.conditions.types import Conditions
 from everroad.media import read_image
 from everroad.model.config import ModelConfig
 from everroad.render.painter import Painter
+from everroad.scenario.images import recorded_path
 from everroad.scenario.resample import resample
 from everroad.scenario.types import Camera, Scenario
 
@@ -28,12 +29,13 @@ Picture = UInt8[ndarray, "h w 3"]
 class Source:
     """One camera of a scenario, brought to a model's frame rate and size.
 
-    ``camera`` is the fitted one. ``image_folder`` is what the scenario's image paths are relative to. ``resampled_from_hz`` is
-    the scenario's own frame rate where it was another.
+    ``camera`` is the fitted one, ``own_camera`` the scenario's. ``image_folder`` is what the scenario's image paths are
+    relative to. ``resampled_from_hz`` is the scenario's own frame rate where it was another.
     """
 
     scenario: Scenario
     camera: Camera
+    own_camera: Camera
     vertical_anchor: float
     image_folder: Path
     resampled_from_hz: float | None
@@ -45,12 +47,21 @@ class Source:
 
     def recorded_path(self, frame_index: int) -> Path | None:
         """The recorded image of a frame; ``None`` where there is none."""
-        paths = self.scenario.images.get(self.camera.name, ())
-        return self.image_folder / paths[frame_index] if paths and paths[frame_index] else None
+        return recorded_path(self.scenario, self.image_folder, self.camera.name, frame_index)
+
+    def recorded(self, path: Path) -> Picture:
+        """A recorded image at the model's size, undistorted. Raises ``ValueError`` for an unreadable one."""
+        return self._fit(undistort_image(read_image(path), self.own_camera))
 
     def fitted(self, path: Path) -> Picture:
-        """A picture file at the model's size. Raises ``ValueError`` for an unreadable one."""
-        return fit_image(read_image(path), self.camera.height_px, self.camera.width_px, self.vertical_anchor)
+        """A picture file of the user's own at the model's size, taken as it is: nobody said that this camera's lens took it.
+
+        Raises ``ValueError`` for an unreadable one.
+        """
+        return self._fit(read_image(path))
+
+    def _fit(self, image: UInt8[ndarray, "_h _w 3"]) -> Picture:
+        return fit_image(image, self.camera.height_px, self.camera.width_px, self.vertical_anchor)
 
 
 def make_source(
@@ -66,9 +77,11 @@ def make_source(
     """
     own_rate_hz = scenario.frame_rate_hz
     resampled = resample(scenario, config.frame_rate_hz)
-    camera = fit_camera(_camera(scenario, camera_name), config.height_px, config.width_px, vertical_anchor)
+    own_camera = _camera(scenario, camera_name)
+    camera = fit_camera(own_camera, config.height_px, config.width_px, vertical_anchor)
     changed = None if resampled is scenario else own_rate_hz
-    return Source(resampled, camera, vertical_anchor, Path() if image_folder is None else image_folder, changed)
+    folder = Path() if image_folder is None else image_folder
+    return Source(resampled, camera, own_camera, vertical_anchor, folder, changed)
 
 
 def start_image(source: Source, start: str, painted: Callable[[int], Picture]) -> tuple[str, Picture]:
@@ -86,7 +99,7 @@ def start_image(source: Source, start: str, painted: Callable[[int], Picture]) -
         raise ValueError(
             f"start image: expected a recorded image of {name}, got a scenario without; use the painter's or a file"
         )
-    return f"recorded: {path.name}", source.fitted(path)
+    return f"recorded: {path.name}", source.recorded(path)
 
 
 def painted_frames(source: Source) -> Callable[[int], Picture]:
