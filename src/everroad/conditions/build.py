@@ -22,10 +22,10 @@ def build_conditions(
 ) -> Conditions:
     """Conditions of one frame (b = 1, on the CPU) for cameras of one size, which ``rig.fit_camera`` makes.
 
-    Without a previous frame, or where the scenario does not know it, the ego motion is absent: the identity, which is harmless to
-    warp with. Boxes are absent where nobody looked for actors. Only the ``max_boxes`` nearest boxes enter the list; all are in the
-    pictures. Raises ``ValueError`` without cameras, for cameras of
-    different sizes, or for a previous frame that is not earlier.
+    Without a previous frame, or where the scenario does not know it, the ego motion is absent: the identity, which is harmless
+    to warp with. Boxes are absent where nobody looked for actors. Only the ``max_boxes`` nearest boxes enter the list; all are
+    in the pictures. Raises ``ValueError`` without cameras, for cameras of different sizes, or for a previous frame that is not
+    earlier.
     """
     sizes = {(camera.width_px, camera.height_px) for camera in cameras}
     if len(sizes) != 1:

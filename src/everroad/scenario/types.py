@@ -230,9 +230,9 @@ class Scenario:
 
     ``images`` maps a camera name to one recorded image path a frame ("" where none), relative to the scenario file.
 
-    ``ego_motion_known`` is false where nobody measured how the car moves, such as in a plain video: ``world_from_ego`` then says
-    where the car is drawn, and not that it stands. ``actors_known`` is false where nobody looked for actors: that there are none
-    then does not say that the road is empty. It counts only while there are none.
+    ``ego_motion_known`` is false where nobody measured how the car moves, such as in a plain video: ``world_from_ego`` then
+    says where the car is drawn, and not that it stands. ``actors_known`` is false where nobody looked for actors: that there
+    are none then does not say that the road is empty. It counts only while there are none.
     """
 
     name: str
