@@ -33,7 +33,9 @@ def write_clip(path: Path, frames: int = 40, rate: int = 25, *, stamps=None, opt
         for i in range(frames):
             image = clip_frame(i)
             if noise:
-                image = (image + np.random.default_rng(i).integers(-noise, noise + 1, image.shape)).clip(0, 255).astype(np.uint8)
+                image = (
+                    (image + np.random.default_rng(i).integers(-noise, noise + 1, image.shape)).clip(0, 255).astype(np.uint8)
+                )
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = round(i * 1000 / rate) if stamps is None else stamps[i]
             frame.time_base = Fraction(1, 1000)

@@ -19,7 +19,9 @@ def decoded(path):
     return got, None
 
 
-@pytest.mark.parametrize(("ending", "codec"), [(".mp4", "libx264"), (".mov", "libx264"), (".mkv", "libx264"), (".avi", "mpeg4")])
+@pytest.mark.parametrize(
+    ("ending", "codec"), [(".mp4", "libx264"), (".mov", "libx264"), (".mkv", "libx264"), (".avi", "mpeg4")]
+)
 def test_frames_come_with_their_times(ending, codec, tmp_path):
     got, error = decoded(write_clip(tmp_path / f"a{ending}", 30, codec=codec))
     assert error is None

@@ -25,7 +25,8 @@ def test_full_poses_are_linear_and_spherical_between_rows(table):
     position_m = rng.normal(0, 5, (20, 3))
     rotations = Rotation.random(20, random_state=1)
     xyzw = rotations.as_quat()
-    rows = [",".join(map(repr, [t, *p, q[3], *q[:3]])) for t, p, q in zip(time_s.tolist(), position_m.tolist(), xyzw.tolist())]
+    columns = np.concatenate([time_s[:, None], position_m, np.roll(xyzw, 1, axis=1)], axis=1)
+    rows = [",".join(map(repr, row)) for row in columns.tolist()]
     known = read_poses_csv(table("\n".join([FULL, *rows])))
     wanted_s = np.linspace(time_s[0], time_s[-1], 57)
     got = known.at(wanted_s)

@@ -103,7 +103,7 @@ def _expected_frames(path: Path, rate_hz: float, seconds: float | None) -> int:
     if not known:
         return 0
     frames = _frames_until(min(known), rate_hz)
-    check_frames(frames, min(known), rate_hz)
+    check_frames(float(frames), min(known), rate_hz)
     return frames
 
 
