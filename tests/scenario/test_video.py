@@ -117,7 +117,7 @@ def test_sources_recognise_a_video_by_its_ending(clip, out):
         read_scenario(clip)
     with pytest.raises(ValueError, match="--rig: expected none for a video"):
         convert_scenario(clip, out, rig="nuscenes-front")
-    with pytest.raises(ValueError, match="expected a video for the options of one"):
+    with pytest.raises(ValueError, match=r"expected a video, to which alone --size, .* apply"):
         convert_scenario(out, out.with_name("b.json"), video=VideoOptions(seconds=1.0))
 
 

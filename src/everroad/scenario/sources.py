@@ -72,7 +72,8 @@ def convert_scenario(
             raise ValueError(f"--rig: expected none for a video, whose own camera took the pictures, got '{rig}'; drop it")
         return convert_video(path, out, video or VideoOptions(), frame_rate_hz=frame_rate_hz, progress=progress)
     if video not in (None, VideoOptions()):
-        raise ValueError(f"{path}: expected a video for the options of one, got something else; drop them")
+        options = "--size, --crop, --seconds, --poses, --focal, --fov, --intrinsics or --camera-height"
+        raise ValueError(f"{path}: expected a video, to which alone {options} apply, got something else; drop them")
     scenario = read_scenario(path, rig=rig, without_map=without_map, frame_rate_hz=frame_rate_hz)
     moved = Path(os.path.relpath(path.parent, out.parent))
     images = {camera: tuple(str(moved / p) if p else "" for p in paths) for camera, paths in scenario.images.items()}
