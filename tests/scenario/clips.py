@@ -23,13 +23,17 @@ def index_of(image: np.ndarray) -> int:
     return round((float(image[:, -image.shape[1] // 4 :].mean()) - 4) / 4)
 
 
-def write_clip(path: Path, frames: int = 40, rate: int = 25, *, stamps=None, options=None, codec="libx264", noise=0) -> Path:
-    """``stamps``: one a frame in 1/1000 s, instead of an even rate. ``noise``: levels of it, to make the file larger."""
+def write_clip(
+    path: Path, frames: int = 40, rate: int = 25, *, stamps=None, options=None, codec="libx264", noise=0, last_ms=None
+) -> Path:
+    """``stamps``: one a frame in 1/1000 s, instead of an even rate. ``noise``: levels of it, to make the file larger.
+    ``last_ms``: how long the last frame is shown."""
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options={"crf": "8", "bf": "0", "g": "10"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.bit_rate = 4_000_000  # for codecs without a crf
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        packets = []
         for i in range(frames):
             image = clip_frame(i)
             if noise:
@@ -39,8 +43,11 @@ def write_clip(path: Path, frames: int = 40, rate: int = 25, *, stamps=None, opt
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = round(i * 1000 / rate) if stamps is None else stamps[i]
             frame.time_base = Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        if last_ms is not None:
+            packets[-1].duration = round(last_ms / 1000 / packets[-1].time_base)
+        container.mux(packets)
     return path
 
 

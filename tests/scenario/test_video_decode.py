@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import av
 import numpy as np
 import pytest
 
@@ -39,7 +40,18 @@ def test_a_variable_rate_keeps_its_own_stamps_from_zero(tmp_path):
 def test_the_header(tmp_path):
     header = read_video_header(write_clip(tmp_path / "a.mp4", 50))
     assert header.frame_rate_hz == pytest.approx(25, rel=0.02)
-    assert header.duration_s == pytest.approx(2, abs=0.05)
+    assert header.last_frame_s == pytest.approx(49 / 25, abs=0.05)
+
+
+def test_a_last_frame_that_is_shown_for_long_is_no_lost_tail(tmp_path):
+    """Its duration is what the header's end and the last stamp differ by."""
+    path = write_clip(tmp_path / "a.mp4", 4, stamps=[0, 40, 80, 120], last_ms=3000)
+    got, error = decoded(path)
+    assert (len(got), error) == (4, None)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.duration is not None
+        assert float(stream.duration * stream.time_base) > 3.0
 
 
 def test_a_picture_is_turned_as_the_file_says(tmp_path):

@@ -99,7 +99,7 @@ def _expected_frames(path: Path, rate_hz: float, seconds: float | None) -> int:
     if own_hz is not None and rate_hz > own_hz * (1 + RATE_TOLERANCE):
         wanted = f"at most the clip's own {own_hz:.6g} Hz (frames are not made up)"
         raise ValueError(f"{path}: expected a frame rate of {wanted}, got {rate_hz:g} Hz; pass --frame-rate {own_hz:.4g}")
-    known = [s for s in (seconds, header.duration_s) if s is not None]
+    known = [s for s in (seconds, header.last_frame_s) if s is not None]
     if not known:
         return 0
     frames = _frames_until(min(known), rate_hz)

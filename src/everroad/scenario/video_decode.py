@@ -32,6 +32,11 @@ class TimedFrame:
         return self._frame.time
 
     @property
+    def duration_s(self) -> float:
+        """How long it is shown; 0 where the file does not say."""
+        return float(self._frame.duration * self._frame.time_base) if self._frame.time_base is not None else 0.0
+
+    @property
     def stored_size_px(self) -> tuple[int, int]:
         """Width and height before it is turned upright."""
         return self._frame.width, self._frame.height
@@ -52,17 +57,21 @@ class VideoBreakError(ValueError):
 
 @dataclass(frozen=True)
 class VideoHeader:
-    """What a video file says of itself: mean frame rate and duration, ``None`` where it does not say."""
+    """What a video file says of itself: mean frame rate, and seconds from the first frame to the last one; ``None`` where it
+    does not say."""
 
     frame_rate_hz: float | None
-    duration_s: float | None
+    last_frame_s: float | None
 
 
 def read_video_header(path: Path) -> VideoHeader:
     """Raises ``ValueError`` for a file that is no video."""
     with _opened_video(path) as (container, stream):
         rate, ends_s = stream.average_rate, _declared_end_s(container, stream)
-        return VideoHeader(float(rate) if rate else None, ends_s)
+        if not rate or ends_s is None:
+            return VideoHeader(float(rate) if rate else None, None)
+        first_s = float((stream.start_time or 0) * (stream.time_base or 0))
+        return VideoHeader(float(rate), max(ends_s - first_s - float(1 / rate), 0.0))
 
 
 def read_timed_frames(path: Path) -> Iterator[TimedFrame]:
@@ -90,7 +99,7 @@ def read_timed_frames(path: Path) -> Iterator[TimedFrame]:
         except (FFmpegError, OSError) as error:
             raise VideoBreakError(getattr(error, "strerror", None) or str(error), last and last.time_s) from None
         ends_s = _declared_end_s(container, stream)
-        if last is not None and ends_s is not None and first_s + last.time_s < ends_s - LOST_TAIL_S:
+        if last is not None and ends_s is not None and first_s + last.time_s + last.duration_s < ends_s - LOST_TAIL_S:
             raise VideoBreakError(f"nothing more, where its header says {ends_s:.6g} s", last.time_s)
 
 
