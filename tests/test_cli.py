@@ -12,10 +12,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from everroad import __version__, cli, console
 from everroad.__main__ import main as entry
+from everroad.media import VideoWriter
+from everroad.scenario.storage import load_scenario
 from everroad.stream.folder import check_can_be_made
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "EVERROAD_TRACEBACK"}
@@ -319,6 +322,25 @@ def test_show_films_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str
     monkeypatch.setitem(sys.modules, "rerun", None)
     assert "pip install everroad[rerun]" in refused(capsys, "scenario", "show", short, "--out", tmp_path / "new" / "show.rrd")
     assert not (tmp_path / "new").exists()
+
+
+def test_convert_makes_pictures_and_a_scenario_of_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with VideoWriter(tmp_path / "clip.mp4", 24.0) as video:
+        for level in range(25):
+            video.write(np.full((64, 112, 3), 5 * level, dtype=np.uint8))
+    (tmp_path / "poses.csv").write_text("time_s,x_m,y_m,yaw_rad\n0,0,0,0\n9,90,0,0\n")
+    out = tmp_path / "new" / "a.json"
+    options = ["--size", "56x32", "--poses", str(tmp_path / "poses.csv"), "--fov", "90", "--seconds", "0.5"]
+    assert cli.main(["scenario", "convert", str(tmp_path / "clip.mp4"), "--out", str(out), *options]) == 0
+    assert f"{out}: 7 frames at 12 Hz, 0 actors, cameras CAM_FRONT" in capsys.readouterr().out
+    made = load_scenario(out)
+    assert [(out.parent / path).is_file() for path in made.images["CAM_FRONT"]] == [True] * 7
+    assert made.ego_motion_known
+    assert made.cameras[0].intrinsics[0, 0] == pytest.approx(28)
+    for arguments in (["--fov", "90", "--focal", "9"], ["--frame-rate", "30"], ["--size", "1x1000"], ["--rig", "nuscenes-6"]):
+        refused(capsys, "scenario", "convert", tmp_path / "clip.mp4", "--out", tmp_path / "b" / "b.json", *arguments)
+    assert not (tmp_path / "b").exists()
+    assert "scenario convert" in refused(capsys, "generate", tmp_path / "clip.mp4", "--out", tmp_path / "b")
 
 
 def test_convert_reads_a_scenario_file(town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,16 @@ def test_what_is_not_known_is_absent_and_zero(scene):
     assert _flags(empty)["map"]
 
 
+def test_what_nobody_measured_is_absent_whatever_the_poses_say(scene):
+    before = scene.frame(world_from_ego=scene.pose(0))
+    now = replace(scene.frame(world_from_ego=scene.pose(5), time_s=0.5), ego_motion_known=False, actors_known=False)
+    conditions = build_conditions(now, before, [scene.camera()])
+    assert not _flags(conditions)["ego_motion"]
+    assert not _flags(conditions)["boxes"]
+    assert float(conditions.seconds_since_previous) == 0.5
+    torch.testing.assert_close(conditions.previous_from_current[0], torch.eye(4))
+
+
 def test_only_the_nearest_boxes_enter_the_list_but_all_the_pictures(scene):
     actors = [scene.actor(10 + 3 * i, -6 + 3 * (i % 5), detection_class="pedestrian", size=(0.6, 0.6, 1.8)) for i in range(20)]
     frame = scene.frame(actors)

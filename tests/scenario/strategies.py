@@ -138,6 +138,8 @@ def scenarios(draw):
         start_stamp_ns=draw(st.integers(-(2**63), 2**63 - 1)),
         source=draw(NAMES),
         images={camera.name: draw(pictures) for camera in cameras_drawn if draw(st.booleans())},
+        ego_motion_known=draw(st.booleans()),
+        actors_known=draw(st.booleans()),
     )
 
 

@@ -7,16 +7,18 @@ import pytest
 import shapely
 
 from everroad.scenario.argoverse2_map import read_map
+from everroad.scenario.types import GroundHeight
 
 from .av2_log import CITY_OF_WORLD_M, map_archive
 
 SHIFT = -CITY_OF_WORLD_M
+FLAT = GroundHeight(np.array([990.0, 1980.0]), 10.0, np.full((9, 4), 50.0))
 
 
 @pytest.fixture
 def vector_map(tmp_path):
     (tmp_path / "map.json").write_text(json.dumps(map_archive()))
-    return read_map(tmp_path / "map.json", SHIFT)
+    return read_map(tmp_path / "map.json", SHIFT, FLAT)
 
 
 def by_x(dividers):
@@ -47,7 +49,7 @@ def test_an_unpainted_line_between_opposite_lanes_is_a_road_divider(tmp_path):
     for lane in ("11", "12"):
         archive["lane_segments"][lane]["left_lane_mark_type"] = "NONE"
     (tmp_path / "map.json").write_text(json.dumps(archive))
-    found = by_x(read_map(tmp_path / "map.json", SHIFT).road_dividers)
+    found = by_x(read_map(tmp_path / "map.json", SHIFT, FLAT).road_dividers)
     assert (found[0.0].mark, found[0.0].colour) == ("none", "unknown")
 
 
@@ -57,7 +59,7 @@ def test_an_unpainted_line_between_lanes_counts_outside_intersections_alone(tmp_
         for lane, side in (("11", "right"), ("13", "left")):
             archive["lane_segments"][lane].update({f"{side}_lane_mark_type": "NONE", "is_intersection": is_intersection})
         (tmp_path / "map.json").write_text(json.dumps(archive))
-        assert (4.0 in by_x(read_map(tmp_path / "map.json", SHIFT).lane_dividers)) is not is_intersection
+        assert (4.0 in by_x(read_map(tmp_path / "map.json", SHIFT, FLAT).lane_dividers)) is not is_intersection
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_mark_types(name, expected, tmp_path):
     archive = map_archive()
     archive["lane_segments"]["12"]["right_lane_mark_type"] = name
     (tmp_path / "map.json").write_text(json.dumps(archive))
-    vector_map = read_map(tmp_path / "map.json", SHIFT)
+    vector_map = read_map(tmp_path / "map.json", SHIFT, FLAT)
     layers = {"lane": by_x(vector_map.lane_dividers), "road": by_x(vector_map.road_dividers)}
     layer = next(name for name, found in layers.items() if -4.0 in found)
     found = layers[layer][-4.0]
@@ -120,6 +122,26 @@ def test_crossings_and_areas_are_simple_polygons(vector_map):
         assert area.holes_m == ()
 
 
+def test_points_without_a_z_lie_on_the_nearest_known_ground(tmp_path, vector_map):
+    archive = map_archive()
+    for point in (*archive["lane_segments"]["11"]["left_lane_boundary"], *archive["drivable_areas"]["5"]["area_boundary"]):
+        del point["z"]
+    archive["pedestrian_crossings"]["6"]["edge1"][0]["z"] = None
+    (tmp_path / "map.json").write_text(json.dumps(archive))
+    # Unknown up to y = 2005: what lies there takes the height at 2010, 4 m higher than the map says elsewhere.
+    height_m = np.full((9, 4), 54.0)
+    height_m[:3] = np.nan
+    ground = GroundHeight(np.array([990.0, 1980.0]), 10.0, height_m)
+    filled = read_map(tmp_path / "map.json", SHIFT, ground)
+    assert {lane.lane_id: lane.centerline_m[0, 2] for lane in filled.lanes} == {"11": 2.0, "12": 0.0, "13": 0.0, "14": 0.0}
+    np.testing.assert_allclose(filled.drivable_areas[0].exterior_m[:, 2], 4)
+    np.testing.assert_allclose(filled.ped_crossings[0].exterior_m[:, 2], [4, 0, 0, 0])
+    np.testing.assert_allclose(filled.drivable_areas[0].exterior_m[:, :2], vector_map.drivable_areas[0].exterior_m[:, :2])
+    unknown = GroundHeight(np.zeros(2), 1.0, np.full((2, 2), np.nan))
+    with pytest.raises(ValueError, match=r"map\.json: ground height: expected known heights .* pass --without-map"):
+        read_map(tmp_path / "map.json", SHIFT, unknown)
+
+
 def test_what_these_maps_do_not_hold_is_absent(vector_map):
     assert vector_map.stop_lines is None
     assert vector_map.walkways is None
@@ -130,7 +152,7 @@ def test_a_boundary_of_one_point_is_refused(tmp_path):
     archive["lane_segments"]["13"]["right_lane_boundary"] = archive["lane_segments"]["13"]["right_lane_boundary"][:1]
     (tmp_path / "map.json").write_text(json.dumps(archive))
     with pytest.raises(ValueError, match=r"map\.json: .*at least 2 points"):
-        read_map(tmp_path / "map.json", SHIFT)
+        read_map(tmp_path / "map.json", SHIFT, FLAT)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +176,7 @@ def test_lines_without_points_or_out_of_this_world_are_refused(spoil, words, tmp
     spoil(archive)
     (tmp_path / "map.json").write_text(json.dumps(archive))
     with pytest.raises(ValueError, match=rf"map\.json: {words}"):
-        read_map(tmp_path / "map.json", SHIFT)
+        read_map(tmp_path / "map.json", SHIFT, FLAT)
 
 
 @pytest.fixture(params=["7fab2350-7eaf-3b7e-a39d-6937a4c1bede", "3b3570b4-7b0b-3268-a571-b0889dbf40b6"])
@@ -163,7 +185,7 @@ def real_path(request, shared_data):
 
 
 def test_real_centrelines_lie_between_their_boundaries_and_meet_their_successors(real_path):
-    vector_map = read_map(real_path, np.zeros(3))
+    vector_map = read_map(real_path, np.zeros(3), FLAT)
     segments = json.loads(real_path.read_text())["lane_segments"]
     lanes = {lane.lane_id: lane for lane in vector_map.lanes}
     for lane in vector_map.lanes:
@@ -180,7 +202,7 @@ def test_real_centrelines_lie_between_their_boundaries_and_meet_their_successors
 
 
 def test_no_real_line_is_drawn_twice(real_path):
-    vector_map = read_map(real_path, np.zeros(3))
+    vector_map = read_map(real_path, np.zeros(3), FLAT)
     lines = [d.points_m for d in (*vector_map.lane_dividers, *vector_map.road_dividers)]
     keys = [min(line.tobytes(), line[::-1].tobytes()) for line in lines]
     assert len(keys) == len(set(keys))

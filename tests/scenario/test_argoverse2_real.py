@@ -58,6 +58,66 @@ def test_the_real_ego_car_and_cars_stand_on_the_ground(real):
     assert abs(np.nanmedian(bottoms)) < 0.05
 
 
+@pytest.mark.parametrize(("name", "rig"), [(REAL, None), (REAL_WITHOUT_CALIBRATION, "nuscenes-front")])
+def test_real_boxes_lanes_and_markings_lie_on_the_ground(name, rig, shared_data):
+    scenario = read_once(shared_data(name), rig=rig)
+    bottoms_m = np.concatenate(
+        [
+            position_m[:, 2] - actor.size_lwh_m[2] / 2 - scenario.ground.at(position_m[:, :2])
+            for actor in scenario.actors
+            for position_m in [actor.poses.translation_m[actor.valid]]
+        ]
+    )
+    known = np.isfinite(bottoms_m)
+    assert known.mean() > 0.75
+    assert np.abs(bottoms_m[known]).max() < 0.25
+    assert np.quantile(np.abs(bottoms_m[known]), 0.99) < 0.1
+    map_ = scenario.map
+    for layer_m in (
+        [lane.centerline_m for lane in map_.lanes],
+        [line.points_m for line in (*map_.lane_dividers, *map_.road_dividers)],
+        [area.exterior_m for area in map_.ped_crossings],
+    ):
+        points_m = np.concatenate(layer_m)
+        above_m = points_m[:, 2] - scenario.ground.at(points_m[:, :2])
+        assert np.nanquantile(np.abs(above_m), 0.95) < 0.15
+        assert abs(np.nanmedian(above_m)) < 0.03
+
+
+@pytest.mark.parametrize(("name", "rig"), [(REAL, None), (REAL_WITHOUT_CALIBRATION, "nuscenes-front")])
+def test_real_velocities_are_those_of_the_resampled_positions(name, rig, shared_data):
+    scenario = read_once(shared_data(name), rig=rig)
+    off_mps = []
+    for actor in scenario.actors:
+        if actor.velocity_mps is not None:
+            middle = np.flatnonzero(actor.valid[:-2] & actor.valid[1:-1] & actor.valid[2:]) + 1
+            moved_m = actor.poses.translation_m[middle + 1] - actor.poses.translation_m[middle - 1]
+            velocity_mps = moved_m / (scenario.time_s[middle + 1] - scenario.time_s[middle - 1])[:, None]
+            off_mps.extend(np.linalg.norm(velocity_mps - actor.velocity_mps[middle], axis=1))
+    assert len(off_mps) > 10_000
+    assert max(off_mps) < 0.1
+
+
+def test_the_real_ego_box_says_how_large_the_car_is_and_not_where(shared_data):
+    """It is centred at the logged origin in every sweep, 0.74 m into the ground: nothing to make an actor of."""
+    path = shared_data(REAL_WITHOUT_CALIBRATION)
+    boxes = read_boxes(path)
+    ego = np.array(boxes.category) == "EGO_VEHICLE"
+    assert ego.sum() == len(np.unique(boxes.stamp_ns)) == 157
+    assert not boxes.poses.translation_m[ego].any()
+    np.testing.assert_allclose(boxes.poses.rotation_wxyz[ego], np.tile([1, 0, 0, 0], (157, 1)))
+    assert np.ptp(boxes.size_lwh_m[ego], axis=0).max() == 0
+    tracks = set(np.array(boxes.track)[ego])
+    assert not tracks & {actor.track_id for actor in read_once(path, rig="nuscenes-front").actors}
+
+
+def test_the_real_cameras_have_their_own_sizes(real):
+    sizes = {camera.name: (camera.width_px, camera.height_px) for camera in real.cameras}
+    ring = {f"ring_{place}" for place in ("front_left", "front_right", "rear_left", "rear_right", "side_left", "side_right")}
+    wide = dict.fromkeys(ring | {"stereo_front_left", "stereo_front_right"}, (2048, 1550))
+    assert sizes == {**wide, "ring_front_center": (1550, 2048)}
+
+
 def test_real_moving_cars_drive_along_lanes_on_drivable_area(real):
     """Positions, headings and velocities of boxes against the lanes of the map, two sources that know nothing of each other."""
     area = shapely.union_all([shapely.Polygon(a.exterior_m[:, :2]) for a in real.map.drivable_areas])

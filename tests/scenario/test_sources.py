@@ -46,8 +46,8 @@ def test_a_log_is_recognised_and_comes_at_12_hz_unless_asked_otherwise(tmp_path)
 
 def test_what_is_not_recognised_is_refused_with_what_is(tmp_path):
     (tmp_path / "folder").mkdir()
-    (tmp_path / "video.mp4").write_bytes(b"")
-    for name in ("folder", "video.mp4", "absent"):
+    (tmp_path / "video.txt").write_bytes(b"")
+    for name in ("folder", "video.txt", "absent"):
         with pytest.raises(
             ValueError, match=r"expected a scenario file \(\.json or \.json\.gz\) or the folder of an Argoverse 2 log"
         ):

@@ -303,3 +303,11 @@ def test_loading_calls_python_once_for_an_actor_and_not_once_for_a_frame(tmp_pat
     calls_to_load(2)  # what is imported and compiled at first use is not counted
     few, many = calls_to_load(60), calls_to_load(600)
     assert many < few + 10 * 540  # less than one call more for each pose of an actor
+
+
+def test_what_is_known_takes_no_room_in_the_file(tmp_path):
+    """So older versions, which refuse fields that they do not know, read all files but those that say something new."""
+    save_scenario(small(), tmp_path / "x.json")
+    assert not {"ego_motion_known", "actors_known"} & set(json.loads((tmp_path / "x.json").read_text()))
+    save_scenario(replace(small(), ego_motion_known=False), tmp_path / "x.json")
+    assert json.loads((tmp_path / "x.json").read_text())["ego_motion_known"] is False

@@ -138,3 +138,11 @@ def test_cities_and_epoch_times_fit():
 def test_a_signal_keeps_its_lane_where_no_lanes_are_known():
     for vector_map in (None, VectorMap(), VectorMap(lanes=(LANE,))):
         assert replace(small(), map=vector_map, signals=(signal(lane_id="a"),)).signals[0].lane_id == "a"
+
+
+def test_actors_are_known_as_soon_as_there_are_some():
+    told = replace(small(), actors_known=False, ego_motion_known=False)
+    assert told.frame(0).actors_known
+    assert not told.frame(0).ego_motion_known
+    assert not replace(told, actors=()).frame(0).actors_known
+    assert small().frame(0).actors_known

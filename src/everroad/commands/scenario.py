@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cyclopts import App
 
+from everroad.commands.clip import CLIP, Clip, video_options
 from everroad.console import AtLeastOne, NotNegative, kept_is_said, output_file, progress_bar, say
 
 scenario_app = App(name="scenario", help="Author, convert and look at scenarios.")
@@ -41,22 +42,24 @@ def town(
 @scenario_app.command
 def convert(
     source: Path, /, *, out: Path, rig: str | None = None, without_map: bool = False, frame_rate: float | None = None,
-    quiet: bool = False,
+    clip: Clip = CLIP, quiet: bool = False,
 ) -> None:  # fmt: skip
-    """Convert a driving log (Argoverse 2) or another scenario file; the source is recognised.
+    """Convert a driving log (Argoverse 2), a plain video or another scenario file; the source is recognised.
 
     Args:
-        source: Folder of the log, or scenario file.
+        source: Folder of the log, video (.mp4, .mov, .mkv, .avi, .webm), or scenario file.
         out: Scenario file to write, .json or .json.gz.
         rig: Named camera rig instead of the source's own cameras: nuscenes-front or nuscenes-6.
         without_map: Leave map and ground height out.
-        frame_rate: Frames a second; 12 for logs, a scenario file's own for those.
+        frame_rate: Frames a second; 12 for logs and videos, a scenario file's own for those.
         quiet: Print nothing but errors.
     """
-    with output_file(out, ".json", ".json.gz"):
+    with output_file(out, ".json", ".json.gz"), progress_bar("convert", quiet) as progress:
         from everroad.scenario.sources import convert_scenario
 
-        made = convert_scenario(source, out, rig=rig, without_map=without_map, frame_rate_hz=frame_rate)
+        video = video_options(clip)
+        options = {"rig": rig, "without_map": without_map, "frame_rate_hz": frame_rate}
+        made = convert_scenario(source, out, **options, video=video, progress=progress)
     cameras = ", ".join(camera.name for camera in made.cameras)
     say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {len(made.actors)} actors, cameras {cameras}", quiet)
 

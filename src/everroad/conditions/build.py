@@ -22,9 +22,10 @@ def build_conditions(
 ) -> Conditions:
     """Conditions of one frame (b = 1, on the CPU) for cameras of one size, which ``rig.fit_camera`` makes.
 
-    Without a previous frame the ego motion is absent: no time passed and the identity, which is harmless to warp with. Only the
-    ``max_boxes`` nearest boxes enter the list; all are in the pictures. Raises ``ValueError`` without cameras, for cameras of
-    different sizes, or for a previous frame that is not earlier.
+    Without a previous frame, or where the scenario does not know it, the ego motion is absent: the identity, which is harmless
+    to warp with. Boxes are absent where nobody looked for actors. Only the ``max_boxes`` nearest boxes enter the list; all are
+    in the pictures. Raises ``ValueError`` without cameras, for cameras of different sizes, or for a previous frame that is not
+    earlier.
     """
     sizes = {(camera.width_px, camera.height_px) for camera in cameras}
     if len(sizes) != 1:
@@ -47,9 +48,9 @@ def build_conditions(
         time_of_day=_one(0 if frame.time_of_day is None else TIMES_OF_DAY.index(frame.time_of_day), np.int64),
         present=Presence(
             map=_one(frame.map is not None),
-            boxes=_one(True),
+            boxes=_one(frame.actors_known),
             camera=_one(True),
-            ego_motion=_one(previous is not None),
+            ego_motion=_one(previous is not None and frame.ego_motion_known),
             weather=_one(frame.weather is not None),
             time_of_day=_one(frame.time_of_day is not None),
         ),
@@ -60,7 +61,10 @@ def _ego_motion(frame: SceneFrame, previous: SceneFrame | None) -> tuple[np.ndar
     """previous_from_current and the seconds between the two."""
     if previous is None:
         return np.eye(4), 0.0
-    return geometry.invert(previous.world_from_ego) @ frame.world_from_ego, frame.time_s - previous.time_s
+    seconds = frame.time_s - previous.time_s
+    if not frame.ego_motion_known:
+        return np.eye(4), seconds
+    return geometry.invert(previous.world_from_ego) @ frame.world_from_ego, seconds
 
 
 def _box_list(views: Sequence[SeenBoxes], max_boxes: int) -> BoxList:

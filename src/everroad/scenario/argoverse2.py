@@ -7,13 +7,16 @@ How a log becomes a scenario:
 - *Ego frame*: the log's origin is at the height of the rear axle. It moves straight down (in ego axes) by one constant, the
   median height of the origin above the ground raster, or ``NOMINAL_ORIGIN_HEIGHT_M`` without a map; cameras rise by as much.
 - *Frames* are the annotated sweeps, about 10 Hz, then resampled. Boxes come in the ego frame and go to the world with the pose
-  of their own time stamp. An ``EGO_VEHICLE`` box is left out. Velocities are central differences of positions; an actor that
-  was seen once has none.
+  of their own time stamp. They stand on the ground by themselves (docs/own_data.md has the figures): nothing moves them.
+  Velocities are central differences of positions; an actor that was seen once has none. An ``EGO_VEHICLE`` box is left out: it
+  is centred at the logged origin, says how large the car is, and not where.
 - *Cameras* are the log's own, as pinholes. The columns k1, k2, k3 tell of the lens, not of the pictures: "all camera imagery
   is provided in an undistorted format" (user guide, Sensor Suite; the same in issues 219 and 226 of argoverse/av2-api, whose
   ``PinholeCamera`` reads none of them). To apply them would bend straight pictures, so ``Camera.distortion`` is ``None``. A
   named rig replaces the cameras on request.
-- Recorded pictures are not looked for.
+- *Recorded pictures* in ``sensors/cameras`` are matched to the frames after resampling, so a frame has the picture nearest to
+  its own instant (``argoverse2_images``). They are paths; a missing or broken picture is found when it is used.
+- *Ground* is the log's raster around the ego path, NaN where the log knows none. Map points carry their own z.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from numpy import ndarray
 from everroad import geometry
 from everroad.scenario.argoverse2_actors import actors_from_boxes
 from everroad.scenario.argoverse2_ground import crop_ground, read_ground
+from everroad.scenario.argoverse2_images import find_images
 from everroad.scenario.argoverse2_map import read_map
 from everroad.scenario.argoverse2_tables import (
     ANNOTATION_FILES,
@@ -89,7 +93,15 @@ def read_argoverse2(
         )
     except ValueError as error:
         raise ValueError(f"{log_dir}: {error}") from None
-    return scenario if frame_rate_hz is None else resample(scenario, frame_rate_hz)
+    if frame_rate_hz is not None:
+        scenario = resample(scenario, frame_rate_hz)
+    return scenario if rig is not None else _with_images(scenario, log_dir)
+
+
+def _with_images(scenario: Scenario, log_dir: Path) -> Scenario:
+    stamps_ns = scenario.start_stamp_ns + np.rint(scenario.time_s * 1e9).astype(np.int64)
+    names = [camera.name for camera in scenario.cameras]
+    return replace(scenario, images=find_images(log_dir, names, stamps_ns, scenario.frame_rate_hz))
 
 
 def _poses_at(stamps_ns: Int[ndarray, "f"], path: Path) -> Poses:
@@ -120,7 +132,7 @@ def _read_place(
     axle_height_m = float(np.nanmedian(above_m))
     world_from_city_m = _world_from_city(path_m[0], axle_height_m)
     cropped = crop_ground(ground, path_m[:, :2], world_from_city_m)
-    return read_map(map_path, world_from_city_m), cropped, axle_height_m, world_from_city_m
+    return read_map(map_path, world_from_city_m, ground), cropped, axle_height_m, world_from_city_m
 
 
 def _world_from_city(first_axle_m: Float[ndarray, "3"], axle_height_m: float) -> Float[ndarray, "3"]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 from pydantic import BaseModel, ConfigDict
+from scipy.spatial import KDTree
 
 from everroad.scenario.checks import check_positions, check_range
 from everroad.scenario.files import parse_json, read_bytes
@@ -55,6 +56,19 @@ def read_ground(heights_path: Path, sim2_path: Path) -> GroundHeight:
         return GroundHeight(origin_xy_m, resolution_m, height_m.astype(np.float64))
     except ValueError as error:
         raise ValueError(f"{heights_path}: {error}") from None
+
+
+def nearest_height(ground: GroundHeight, points_xy_m: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
+    """Height of the nearest cell that is known, for points that may lie outside the raster.
+
+    Raises ``ValueError`` for a raster that knows no height at all.
+    """
+    rows, cols = np.nonzero(np.isfinite(ground.height_m))
+    if not len(rows):
+        raise ValueError("ground height: expected known heights for the map's points without z, got none; pass --without-map")
+    cells_xy_m = ground.origin_xy_m + ground.resolution_m * np.stack([cols, rows], axis=-1)
+    _, nearest = KDTree(cells_xy_m).query(points_xy_m)
+    return ground.height_m[rows[nearest], cols[nearest]]
 
 
 def crop_ground(ground: GroundHeight, path_xy_m: Float[ndarray, "n 2"], world_from_city_m: Float[ndarray, "3"]) -> GroundHeight:

@@ -8,6 +8,7 @@ What becomes what (everything comes out in the world frame, which is the log's c
   count only between two lanes outside intersections; the rest are kerbs and virtual lines, which nobody sees as lines.
 - A lane's centreline is the midline of its two boundaries. Bicycle lanes give dividers, and are no lanes for cars. Successors
   that the log's map does not hold are left out; a neighbour counts when it runs in the same direction.
+- Points have a z. One that the file leaves out is that of the nearest cell where the ground raster knows it.
 - A crossing's two edges become one polygon. Drivable areas come as they are. Walkways and stop lines are not in these maps.
 """
 
@@ -23,9 +24,10 @@ from jaxtyping import Float
 from numpy import ndarray
 from pydantic import BaseModel, ConfigDict
 
+from everroad.scenario.argoverse2_ground import nearest_height
 from everroad.scenario.checks import check_positions
 from everroad.scenario.files import parse_json, read_bytes
-from everroad.scenario.types import Area, Divider, Lane, MarkColour, MarkType, VectorMap
+from everroad.scenario.types import Area, Divider, GroundHeight, Lane, MarkColour, MarkType, VectorMap
 
 CENTERLINE_SPACING_M = 2.0
 CAR_LANE_TYPES = ("VEHICLE", "BUS")
@@ -48,7 +50,7 @@ class _Part(BaseModel):
 class _Point(_Part):
     x: float
     y: float
-    z: float
+    z: float | None = None
 
 
 class _LaneSegment(_Part):
@@ -79,8 +81,9 @@ class _MapArchive(_Part):
     pedestrian_crossings: dict[str, _Crossing]
 
 
-def read_map(path: Path, world_from_city_m: Float[ndarray, "3"]) -> VectorMap:
-    """The layers of one ``log_map_archive_*.json`` in the world frame. Raises ``ValueError`` with the file and the field."""
+def read_map(path: Path, world_from_city_m: Float[ndarray, "3"], ground: GroundHeight) -> VectorMap:
+    """The layers of one ``log_map_archive_*.json`` in the world frame. ``ground`` is the city's, for points without a z. Raises
+    ``ValueError`` with the file and the field."""
     archive = parse_json(_MapArchive, read_bytes(path), path)
     try:
         _check_lines(archive)
@@ -88,11 +91,15 @@ def read_map(path: Path, world_from_city_m: Float[ndarray, "3"]) -> VectorMap:
         raise ValueError(f"{path}: {error}") from None
 
     def points(values: list[_Point]) -> Float[ndarray, "p 3"]:
-        return np.array([(p.x, p.y, p.z) for p in values], dtype=np.float64).reshape(-1, 3) + world_from_city_m
+        city_m = np.array([(p.x, p.y, np.nan if p.z is None else p.z) for p in values], dtype=np.float64).reshape(-1, 3)
+        flat = np.isnan(city_m[:, 2])
+        if flat.any():
+            city_m[flat, 2] = nearest_height(ground, city_m[flat, :2])
+        return city_m + world_from_city_m
 
-    lane_dividers, road_dividers = _dividers(archive, points)
     segments = {s.id: s for s in archive.lane_segments.values() if s.lane_type in CAR_LANE_TYPES}
     try:
+        lane_dividers, road_dividers = _dividers(archive, points)
         return VectorMap(
             drivable_areas=tuple(Area(points(a.area_boundary)) for a in archive.drivable_areas.values()),
             lane_dividers=lane_dividers,
@@ -118,7 +125,7 @@ def _check_lines(archive: _MapArchive) -> None:
     for name, line, least in lines:
         if len(line) < least:
             raise ValueError(f"{name}: expected at least {least} points, got {len(line)}; complete or drop it")
-        check_positions(name, np.array([(p.x, p.y, p.z) for p in line]))
+        check_positions(name, np.array([(p.x, p.y, p.z or 0.0) for p in line]))
 
 
 _Points = Callable[[list[_Point]], Float[ndarray, "p 3"]]

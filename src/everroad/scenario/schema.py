@@ -138,6 +138,8 @@ class ScenarioFile(_Part):
     time_of_day: TimeOfDay | None = None
     appearance_seed: int = 0
     images: dict[str, list[str]] = {}
+    ego_motion_known: bool = True
+    actors_known: bool = True
 
 
 def json_schema() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from everroad.scenario.resample import resample
 from everroad.scenario.rigs import with_rig
 from everroad.scenario.storage import load_scenario, save_scenario
 from everroad.scenario.types import Scenario
+from everroad.scenario.video import Progress, VideoOptions, convert_video, is_video
 
 RECOGNISED = "a scenario file (.json or .json.gz) or the folder of an Argoverse 2 log"
 DEFAULT_LOG_RATE_HZ = 12.0
@@ -30,6 +31,9 @@ def read_scenario(
     Raises ``ValueError`` for a source that is not recognised, or that its reader refuses.
     """
     path = Path(path)
+    if is_video(path) and not path.is_dir():
+        wanted = "a scenario, which keeps a video's frames as pictures"
+        raise ValueError(f"{path}: expected {wanted}, got the video itself; run 'everroad scenario convert' on it first")
     if path.is_dir() and is_argoverse2(path):
         rate_hz = DEFAULT_LOG_RATE_HZ if frame_rate_hz is None else frame_rate_hz
         return read_argoverse2(path, rig=rig, without_map=without_map, frame_rate_hz=rate_hz)
@@ -51,15 +55,25 @@ def convert_scenario(
     rig: str | None = None,
     without_map: bool = False,
     frame_rate_hz: float | None = None,
+    video: VideoOptions | None = None,
+    progress: Progress | None = None,
 ) -> Scenario:
     """Reads like ``read_scenario``, writes a scenario file to ``out`` and returns what it wrote.
 
-    Paths of recorded images are kept pointing at the same pictures. Raises ``ValueError`` for refused input or an ``out`` that
+    Paths of recorded images are kept pointing at the same pictures. A plain video is converted by ``video.convert_video``, with
+    ``video`` options and ``progress``, which are for nothing else. Raises ``ValueError`` for refused input or an ``out`` that
     cannot be written or is no ``.json`` or ``.json.gz``; then nothing is made.
     """
     path, out = Path(path), Path(out)
     if not out.name.endswith((".json", ".json.gz")):
         raise ValueError(f"{out}: expected a file name that ends in .json or .json.gz, got '{out.name}'; name it so")
+    if is_video(path) and not path.is_dir():
+        if rig is not None:
+            raise ValueError(f"--rig: expected none for a video, whose own camera took the pictures, got '{rig}'; drop it")
+        return convert_video(path, out, video or VideoOptions(), frame_rate_hz=frame_rate_hz, progress=progress)
+    if video not in (None, VideoOptions()):
+        options = "--size, --crop, --seconds, --poses, --focal, --fov, --intrinsics or --camera-height"
+        raise ValueError(f"{path}: expected a video, to which alone {options} apply, got something else; drop them")
     scenario = read_scenario(path, rig=rig, without_map=without_map, frame_rate_hz=frame_rate_hz)
     moved = Path(os.path.relpath(path.parent, out.parent))
     images = {camera: tuple(str(moved / p) if p else "" for p in paths) for camera, paths in scenario.images.items()}

@@ -71,6 +71,8 @@ def _to_json(scenario: Scenario) -> dict[str, Any]:
         "time_of_day": scenario.time_of_day,
         "appearance_seed": int(scenario.appearance_seed),
         "images": {camera: list(paths) for camera, paths in scenario.images.items()},
+        # Written only where false: all other files stay readable for versions that do not know them.
+        **{name: False for name in ("ego_motion_known", "actors_known") if not getattr(scenario, name)},
     }
 
 
@@ -103,6 +105,8 @@ def _from_file(stored: ScenarioFile) -> Scenario:
         start_stamp_ns=stored.start_stamp_ns,
         source=stored.source,
         images={camera: tuple(paths) for camera, paths in stored.images.items()},
+        ego_motion_known=stored.ego_motion_known,
+        actors_known=stored.actors_known,
     )
 
 

@@ -227,6 +227,8 @@ class SceneFrame:
     time_of_day: TimeOfDay | None
     appearance_seed: int
     signals: tuple[tuple[str, SignalColour], ...] = ()
+    ego_motion_known: bool = True
+    actors_known: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +236,10 @@ class Scenario:
     """A driving scenario of ``f`` frames. Times start at 0 and increase; ``start_stamp_ns`` is the absolute time of frame 0.
 
     ``images`` maps a camera name to one recorded image path a frame ("" where none), relative to the scenario file.
+
+    ``ego_motion_known`` is false where nobody measured how the car moves, such as in a plain video: ``world_from_ego`` then
+    says where the car is drawn, and not that it stands. ``actors_known`` is false where nobody looked for actors: that there
+    are none then does not say that the road is empty. It counts only while there are none.
     """
 
     name: str
@@ -250,6 +256,8 @@ class Scenario:
     start_stamp_ns: int = 0
     source: str = "unknown"
     images: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ego_motion_known: bool = True
+    actors_known: bool = True
 
     def __post_init__(self) -> None:
         n = len(self.time_s)
@@ -320,6 +328,8 @@ class Scenario:
             time_of_day=self.time_of_day,
             appearance_seed=self.appearance_seed,
             signals=tuple((s.signal_id, s.states[index]) for s in self.signals),
+            ego_motion_known=self.ego_motion_known,
+            actors_known=self.actors_known or bool(self.actors),
         )
 
     def _actor_state(self, actor: Actor, index: int) -> ActorState:
