@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from everroad.scenario.checks import check_range
 from everroad.scenario.edit.course import make_course
-from everroad.scenario.edit.motion import FASTEST_MPS, HARDEST_BRAKING_MPS2, Plan, drive, paced, swerve
+from everroad.scenario.edit.motion import FASTEST_MPS, HARDEST_BRAKING_MPS2, Plan, drive, paced, swerve, there_and_stop
 from everroad.scenario.edit.placing import LANE_WIDTH_M, Placed
 
 DEFAULT_SPEED_MPS = 8.0
@@ -94,7 +94,7 @@ def check_time(behaviour: Behaviour, last_s: float) -> None:
 def plan_of(
     behaviour: Behaviour, placed: Placed, size_lwh_m: Float[ndarray, "3"], time_s: Float[ndarray, "f"], width_m: float | None
 ) -> tuple[Placed, Plan]:
-    """The plan and the course it is on: the placed one, or for crossing one across it. ``width_m``: of the lane, where known."""
+    """The plan, and the course it is on: the placed one, or one across it. ``width_m``: of the lane, where it is known."""
     still, here = np.zeros_like(time_s), np.full_like(time_s, placed.left_m)
     match behaviour:
         case Parked():
@@ -121,13 +121,7 @@ def _across(behaviour: Cross, placed: Placed, time_s: ndarray) -> tuple[Placed, 
     sign = -1.0 if behaviour.side == "right" else 1.0
     there = np.array([placed.s_m, placed.s_m])
     ends, _ = placed.course.at(there, np.array([sign * behaviour.start_m, -sign * behaviour.end_m]) + placed.left_m)
-    if np.linalg.norm(ends[1] - ends[0]) < 1.0:
-        raise ValueError(
-            f"start_m: expected a way across of 1 m at least, got {np.linalg.norm(ends[1] - ends[0]):.2g}; lengthen it"
-        )
     course = make_course(ends)
-    takes_s = course.length_m / behaviour.speed_mps
-    s_m = np.clip((time_s - behaviour.at_s) * behaviour.speed_mps, 0.0, course.length_m)
-    moving = (time_s >= behaviour.at_s) & (time_s <= behaviour.at_s + takes_s)
     still = np.zeros_like(time_s)
-    return Placed(course, 0.0, 0.0, None), Plan(s_m, np.where(moving, behaviour.speed_mps, 0.0), still, still)
+    phases = [(behaviour.at_s, 0.0), *there_and_stop(course.length_m, behaviour.speed_mps)]
+    return Placed(course, 0.0, 0.0, None), Plan(*drive(time_s, 0.0, 0.0, phases), still, still)

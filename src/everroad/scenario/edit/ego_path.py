@@ -7,6 +7,7 @@ nobody took any from the new path.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -81,9 +82,7 @@ def route_ego(
     s_m, _ = paced(course, scenario.time_s, 0.0, speed_mps)
     if s_m[-1] > course.length_m + 1e-6:
         needed = f"{s_m[-1]:.1f} m for {scenario.time_s[-1]:g} s"
-        raise ValueError(
-            f"path: expected {needed}, got one of {course.length_m:.1f} m; lengthen it, drive slower or cut the scenario"
-        )
+        raise ValueError(f"path: expected {needed}, got {course.length_m:.1f} m; lengthen it, drive slower or cut")
     xyz, yaw = course.at(s_m)
     xyz[:, 2] = ground_under(scenario.ground, xyz)
     return with_ego(scenario, Poses(xyz, geometry.quaternion_from_yaw(yaw)), allow_overlap=allow_overlap)
@@ -95,7 +94,7 @@ def lane_path(scenario: Scenario, lane_ids: tuple[str, ...]) -> Float[ndarray, "
     for lane_id in lane_ids:
         get_lane(lanes, lane_id)
     assert lanes is not None
-    for before, after in zip(lane_ids[:-1], lane_ids[1:], strict=True):
+    for before, after in pairwise(lane_ids):
         if after not in lanes.by_id[before].successors:
             follow = ", ".join(lanes.by_id[before].successors) or "nothing"
             raise ValueError(f"lanes: expected a successor of '{before}' ({follow}), got '{after}'; name one of them")

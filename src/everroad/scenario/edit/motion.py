@@ -53,6 +53,13 @@ def drive(
     return np.array(places)[phase] + speed * passed + rate * passed**2 / 2, speed + rate * passed
 
 
+def there_and_stop(length_m: float, speed_mps: float, rate_mps2: float = 2.5) -> list[tuple[float, float]]:
+    """Phases of a way from standing to standing: up to the speed, on, and down again; a short way stays below it."""
+    top = min(speed_mps, float(np.sqrt(rate_mps2 * length_m)))
+    ramp_s = top / rate_mps2
+    return [(ramp_s, rate_mps2), (length_m / top - ramp_s, 0.0), (ramp_s, -rate_mps2)]
+
+
 def swerve(
     progress: Float[ndarray, "f"], rate: Float[ndarray, "f"], start: float, length: float, from_m: float, to_m: float
 ) -> tuple[Float[ndarray, "f"], Float[ndarray, "f"]]:

@@ -71,9 +71,8 @@ def find_overlaps(scenario: Scenario, among: Iterable[str] | None = None, margin
     wanted = set(bodies.names if among is None else among)
     rows = np.array([i for i, name in enumerate(bodies.names) if name in wanted], dtype=np.int64)
     pick = np.isin(np.arange(len(bodies.names)), rows)
-    reach = (
-        np.linalg.norm(bodies.ahead_m, axis=-1).max(axis=1) + np.linalg.norm(bodies.left_m, axis=-1).max(axis=1) + 2 * margin_m
-    )
+    halves = [np.linalg.norm(axis, axis=-1).max(axis=1) for axis in (bodies.ahead_m, bodies.left_m)]
+    reach = halves[0] + halves[1] + 2 * margin_m
     found = []
     step = max(_CHUNK_PAIRS // max(len(rows) * len(bodies.names), 1), 1)
     for first in range(0, len(scenario), step):
