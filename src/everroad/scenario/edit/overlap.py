@@ -98,16 +98,30 @@ def _near(bodies: Bodies, rows: ndarray, pick: ndarray, reach: ndarray, span: sl
 
 
 def _share_area(bodies: Bodies, pairs: Int[ndarray, "3 k"], margin_m: float) -> Bool[ndarray, "k"]:
-    """Separating axis theorem on rectangles: they overlap unless one of their four axes parts them."""
     i, j, f = pairs
     apart = bodies.centre_m[j, f, :2] - bodies.centre_m[i, f, :2]
-    axes = [bodies.ahead_m[i, f], bodies.left_m[i, f], bodies.ahead_m[j, f], bodies.left_m[j, f]]
+    axes = (bodies.ahead_m[i, f], bodies.left_m[i, f], bodies.ahead_m[j, f], bodies.left_m[j, f])
+    return rectangles_overlap(apart, *axes, margin_m=margin_m)
+
+
+def rectangles_overlap(
+    apart_m: Float[ndarray, "k 2"],
+    ahead_a_m: Float[ndarray, "k 2"],
+    left_a_m: Float[ndarray, "k 2"],
+    ahead_b_m: Float[ndarray, "k 2"],
+    left_b_m: Float[ndarray, "k 2"],
+    *,
+    margin_m: float = 0.0,
+) -> Bool[ndarray, "k"]:
+    """Which rectangles share area: separating axis theorem. ``apart_m``: from the centre of a to that of b; the other vectors
+    go from a centre to the middle of a side. Each grows by ``margin_m`` on all sides first; touching edges do not count."""
+    axes = (ahead_a_m, left_a_m, ahead_b_m, left_b_m)
     halves = [axis + margin_m * axis / np.maximum(np.linalg.norm(axis, axis=-1, keepdims=True), 1e-9) for axis in axes]
-    out = np.ones(len(i), dtype=bool)
+    out = np.ones(len(apart_m), dtype=bool)
     for axis in axes:
         reach = sum(np.abs((half * axis).sum(axis=-1)) for half in halves)
         # A nanometre less: edges that touch are parted by rounding either way.
-        out &= np.abs((apart * axis).sum(axis=-1)) < reach - 1e-9 * np.linalg.norm(axis, axis=-1)
+        out &= np.abs((apart_m * axis).sum(axis=-1)) < reach - 1e-9 * np.linalg.norm(axis, axis=-1)
     return out
 
 
