@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from pydantic import Field, TypeAdapter, ValidationError
 
 from everroad import geometry
 from everroad.scenario.checks import check_positions, check_range
@@ -20,8 +23,11 @@ from everroad.scenario.edit.lanes import get_lane, index_lanes
 from everroad.scenario.edit.motion import FASTEST_MPS, ground_under, paced
 from everroad.scenario.edit.overlap import check_no_new_overlap
 from everroad.scenario.edit.time import cut
+from everroad.scenario.files import describe, read_bytes
 from everroad.scenario.resample import SAME_TIME_S, bracket
 from everroad.scenario.types import Poses, Scenario
+
+_POINTS = TypeAdapter(Annotated[list[tuple[float, float] | tuple[float, float, float]], Field(min_length=2)])
 
 
 def with_ego(scenario: Scenario, world_from_ego: Poses, *, allow_overlap: bool = False) -> Scenario:
@@ -99,3 +105,16 @@ def lane_path(scenario: Scenario, lane_ids: tuple[str, ...]) -> Float[ndarray, "
             follow = ", ".join(lanes.by_id[before].successors) or "nothing"
             raise ValueError(f"lanes: expected a successor of '{before}' ({follow}), got '{after}'; name one of them")
     return np.concatenate([lanes.by_id[lane_id].centerline_m for lane_id in lane_ids])
+
+
+def read_points(path: Path, scenario: Scenario) -> Float[ndarray, "n 3"]:
+    """A path from a JSON file: a list of [x, y] or [x, y, z], metres; without z at the height of the ego's first position.
+
+    Raises ``ValueError`` for a file that holds something else.
+    """
+    try:
+        points = _POINTS.validate_json(read_bytes(path))
+    except ValidationError as error:
+        raise ValueError(f"{path}: {describe(error)}") from None
+    height_m = float(scenario.world_from_ego.translation_m[0, 2])
+    return np.array([(*point[:2], point[2] if len(point) == 3 else height_m) for point in points])

@@ -41,4 +41,4 @@ def _refuse(what: str, pattern: str, known: list[str]) -> set[str]:
         if near
         else f"there are {', '.join(known[:4]) or 'none'}{', ...' if len(known) > 4 else ''}"
     )
-    raise ValueError(f"{what}: expected one that the scenario's {len(known)} have, got '{pattern}'; {hint}")
+    raise ValueError(f"{what}: expected that of an actor of the scenario, got '{pattern}'; {hint}")

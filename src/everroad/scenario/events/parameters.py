@@ -1,7 +1,7 @@
 """The ten events by name: what happens, which pre-crash scenario of NHTSA's typology each stands for, and its parameters.
 
 The typology: W. G. Najm, J. D. Smith, M. Yanagisawa, "Pre-Crash Scenario Typology for Crash Avoidance Research", DOT HS
-810 767, National Highway Traffic Safety Administration, 2007. Its 37 scenarios have numbers there; they are given with their names.
+810 767, National Highway Traffic Safety Administration, 2007. Its 37 scenarios are given with their numbers and names.
 Nothing here needs NumPy, so that the command line's help stays quick.
 """
 

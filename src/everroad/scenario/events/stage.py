@@ -56,6 +56,13 @@ class Staged:
     post_encroachment_s: float
     least_gap_m: float
 
+    @property
+    def said(self) -> str:
+        """All that in one line."""
+        near = f"least time to collision {self.least_ttc_s:.1f} s, " if np.isfinite(self.least_ttc_s) else ""
+        room = f"{len(self.removed)} in the way removed{': ' if self.removed else ''}{', '.join(self.removed)}"
+        return f"{self.track_id} at {self.at_s:.1f} s, {near}least gap {self.least_gap_m:.1f} m; {room}"
+
 
 def stage(name: str, scenario: Scenario, parameters: Parameters | None = None) -> Staged:
     """The event in a scenario, at its first time that fits (or at ``parameters.at_s``).
@@ -134,7 +141,7 @@ def _between(scene: Scene, actor: Actor) -> set[str]:
     from scipy.spatial import KDTree
 
     tree = KDTree(scene.course.points_m[:, :2])
-    apart, nearest = tree.query(actor.poses.translation_m[:, :2])
+    apart, nearest = map(np.asarray, tree.query(actor.poses.translation_m[:, :2]))
     s_m = nearest * scene.course.spacing_m
     on = actor.valid & (apart < _IN_THE_WAY_M) & (s_m > scene.s_m)
     gone = set()
@@ -142,7 +149,7 @@ def _between(scene: Scene, actor: Actor) -> set[str]:
         frames = np.flatnonzero(on & other.valid)
         if not len(frames):
             continue
-        beside, place = tree.query(other.poses.translation_m[frames, :2])
+        beside, place = map(np.asarray, tree.query(other.poses.translation_m[frames, :2]))
         between = (beside < _IN_THE_WAY_M) & (place * scene.course.spacing_m > scene.s_m[frames])
         if (between & (place * scene.course.spacing_m < s_m[frames])).any():
             gone.add(other.track_id)
