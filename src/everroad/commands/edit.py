@@ -1,4 +1,5 @@
-"""``everroad scenario add-actor, remove, replay, look, cut, join`` and ``event``: each takes a scenario and writes another."""
+"""``everroad scenario add-actor, remove, replay, look, cut, join`` and ``event``, which take a scenario and write another; and
+``towns``, which authors many."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from everroad.commands.scenario import TOWN_RATE_HZ, scenario_app
-from everroad.console import NotNegative, output_file, say
+from everroad.console import AtLeastOne, NotNegative, Threads, output_file, progress_bar, say
 from everroad.scenario.events.parameters import EVENTS, Parameters, get_event
+from everroad.stream.folder import check_can_be_made, empty_folders_go
 
 if TYPE_CHECKING:
     from everroad.scenario.types import Scenario
@@ -34,6 +36,33 @@ def _write(edited: Scenario, out: Path, quiet: bool, what: str = "") -> None:
     save_scenario(edited, out)
     said = f"{out}: {len(edited)} frames, {len(edited.actors)} actors, {edited.weather} {edited.time_of_day}"
     say(f"{said}{what and '; '}{what}", quiet)
+
+
+@scenario_app.command
+def towns(
+    *, seed: NotNegative, count: AtLeastOne, out: Path, seconds: float = 20.0, frame_rate: float = TOWN_RATE_HZ,
+    rig: str = "nuscenes-front", workers: Threads = 1, quiet: bool = False,
+) -> None:  # fmt: skip
+    """Author many towns into a folder, a file each; run again, it goes on where it was interrupted.
+
+    Args:
+        seed: First town; the others follow.
+        count: How many towns.
+        out: Folder, new or of an earlier run with the same options.
+        seconds: Length of each drive.
+        frame_rate: Frames a second.
+        rig: Named camera rig: nuscenes-front or nuscenes-6.
+        workers: Processes.
+        quiet: Print nothing but errors.
+    """
+    check_can_be_made(out, "--out")
+    from everroad.scenario.towns import TownOptions, author_towns
+
+    with empty_folders_go(out / "any"), progress_bar("towns", quiet, "towns") as progress:
+        made = author_towns(
+            out, range(seed, seed + count), TownOptions(seconds, frame_rate, rig), workers=workers, progress=progress
+        )
+    say(f"{out}: {count} towns, {made} of them new", quiet)
 
 
 @scenario_app.command(name="add-actor")
