@@ -12,6 +12,7 @@ from everroad.scenario.events.parameters import OncomingDrift
 from everroad.scenario.events.scene import EGO_FRONT_M, EGO_HALF_WIDTH_M, Cast, DoesNotFitError, Scene, actor_on, fast_enough
 
 _LANE_M = 3.5
+_MOST_BEND_PER_M = 0.008  # in a bend the two would not be on the way into one another
 _WIDEST_M = 5.0  # a lane further away is not the next one
 
 
@@ -25,6 +26,9 @@ def stage_oncoming_drift(scene: Scene, wanted: OncomingDrift, at_s: float, name:
     if wanted.over_s > wanted.ttc_s + 0.5:
         raise ValueError(f"over_s: expected at most ttc_s and 0.5 s, {wanted.ttc_s + 0.5:g}, got {wanted.over_s:g}; lower it")
     meet_m = scene.ego_s(meets_s) + EGO_FRONT_M + size[0] / 2
+    way_m = np.arange(scene.ego_s(at_s), meet_m + wanted.speed_mps * wanted.ttc_s)
+    if np.abs(scene.course.bend(way_m)).max() > _MOST_BEND_PER_M:
+        raise DoesNotFitError("the road bends")
     aside_m = _next_lane_m(scene, meet_m)
     over_m = aside_m - EGO_HALF_WIDTH_M - size[1] / 2 + wanted.intrusion_m
     # Along the ego's way backwards; what is to the ego's left is to the right there.
