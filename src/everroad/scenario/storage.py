@@ -118,6 +118,9 @@ def _poses_to_json(poses: Poses) -> dict[str, Any]:
 
 
 def _poses_from_file(where: str, stored: PosesFile) -> Poses:
+    moves, turns = len(stored.translation_m), len(stored.rotation_wxyz)
+    if moves != turns:
+        raise ValueError(f"{where}: expected a rotation for each of {moves} translations, got {turns}; mend it")
     try:
         return Poses(points_from_file(stored.translation_m), points_from_file(stored.rotation_wxyz, 4))
     except ValueError as error:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from everroad.scenario.edit.look import with_look
 
 from .straight import road
@@ -24,7 +22,3 @@ def test_recorded_images_go_with_their_sky_alone():
     assert with_look(scenario, weather="clear").images == scenario.images
     assert with_look(scenario, weather="fog").images == {}
 
-
-def test_an_unknown_weather_is_refused():
-    with pytest.raises(ValueError, match="weather: expected one of clear"):
-        with_look(road(), weather="hail")  # pyright: ignore[reportArgumentType]

@@ -39,7 +39,7 @@ def join(first: Scenario, second: Scenario, *, move: bool = True) -> Scenario:
     end, start = first.world_from_ego.matrix(len(first) - 1), second.world_from_ego.matrix(0)
     new_from_old = end @ geometry.invert(start)
     apart_m = float(np.linalg.norm(end[:3, 3] - start[:3, 3]))
-    meets = apart_m <= _SAME_PLACE_M and np.abs(new_from_old[:3, :3] - np.eye(3)).max() <= _SAME_HEADING
+    meets = apart_m <= _SAME_PLACE_M and bool(np.abs(new_from_old[:3, :3] - np.eye(3)).max() <= _SAME_HEADING)
     if not meets and not move:
         raise ValueError(
             f"join: expected the second to start where the first ends, got it {apart_m:.3f} m away; let it be moved"

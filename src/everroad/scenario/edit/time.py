@@ -38,7 +38,7 @@ def cut_seconds(scenario: Scenario, from_s: float, to_s: float) -> Scenario:
     end = float(scenario.time_s[-1])
     if not (0 <= from_s <= to_s <= end + 1e-6 and inside):
         raise ValueError(
-            f"seconds: expected a span within 0 to {end:g} with a frame in it, got {from_s:g} to {to_s:g}; name another"
+            f"seconds: expected a span with a frame in it within 0 to {end:g}, got {from_s:g} to {to_s:g}; name another"
         )
     return cut(scenario, inside[0], inside[-1])
 
