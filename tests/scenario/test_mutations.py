@@ -80,11 +80,14 @@ def test_a_changed_file_is_valid_or_refused(scenario, data, times, tmp_path_fact
 
 
 def check(path, again):
+    loaded, refused = None, None
     try:
         loaded = load_scenario(path)
     except ValueError as error:
-        text = str(error)
-        assert type(error) is ValueError, repr(error)
+        refused = error
+    if loaded is None:
+        text = str(refused)
+        assert type(refused) is ValueError, repr(refused)
         assert text.startswith(f"{path}: "), text
         assert "\n" not in text
         assert "expected" in text, text

@@ -73,7 +73,9 @@ def test_folders_of_something_else_are_refused_and_stay(tmp_path):
 @pytest.mark.parametrize("options", [TownOptions(seconds=1.0), TownOptions(0.5, 10.0), TownOptions(0.5, rig="nuscenes-6")])
 def test_other_options_are_refused(options, tmp_path):
     author_towns(tmp_path, [3], SHORT)
-    with pytest.raises(ValueError, match=r"expected the same \w+ as the towns in it, got .* there, .* now; name another folder"):
+    with pytest.raises(
+        ValueError, match=r"expected the same \w+ as the towns in it, got .* there, .* now; name another folder"
+    ):
         author_towns(tmp_path, [4], options)
     assert names(tmp_path) == ["town-3.json.gz", MANIFEST]
 

@@ -32,9 +32,7 @@ def added(scenario: Scenario, *arguments, **options) -> Actor:
 
 
 @pytest.mark.parametrize("with_map", [True, False])
-@pytest.mark.parametrize(
-    ("side", "y", "direction"), [("ego", 0.0, 1), ("left", 3.5, 1), ("oncoming", 7.0, -1)]
-)
+@pytest.mark.parametrize(("side", "y", "direction"), [("ego", 0.0, 1), ("left", 3.5, 1), ("oncoming", 7.0, -1)])
 def test_a_parked_one_stands_where_it_is_put(with_map, side, y, direction):
     y = 3.5 if side == "oncoming" and not with_map else y
     actor = added(road(with_map=with_map), NearEgo(170.0, side), Parked())

@@ -22,7 +22,9 @@ def test_a_shift_goes_to_the_left_of_the_heading_and_nothing_else_moves():
     assert out.images == {}
     assert out.actors is scenario.actors
     # What the cameras see follows: the car lies 1.5 m further to the right.
-    before, after = (geometry.apply(geometry.invert(s.world_from_ego.matrix(0)), np.array([60.0, -4, 0])) for s in (scenario, out))
+    before, after = (
+        geometry.apply(geometry.invert(s.world_from_ego.matrix(0)), np.array([60.0, -4, 0])) for s in (scenario, out)
+    )
     np.testing.assert_allclose(after - before, [0, -1.5, 0], atol=1e-9)
 
 
@@ -59,8 +61,12 @@ def test_identities():
 
 def test_a_new_path_is_driven_from_its_start():
     out = route_ego(road(), np.array([[0.0, 20, 3], [0.0, 300, 3]]), 8.0)
-    np.testing.assert_allclose(out.world_from_ego.translation_m, np.stack([0 * out.time_s, 20 + 8 * out.time_s, 3 + 0 * out.time_s], -1), atol=1e-6)
-    np.testing.assert_allclose(geometry.yaw_from_rotation(geometry.rotation_from_quaternion(out.world_from_ego.rotation_wxyz)), np.pi / 2)
+    np.testing.assert_allclose(
+        out.world_from_ego.translation_m, np.stack([0 * out.time_s, 20 + 8 * out.time_s, 3 + 0 * out.time_s], -1), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        geometry.yaw_from_rotation(geometry.rotation_from_quaternion(out.world_from_ego.rotation_wxyz)), np.pi / 2
+    )
 
 
 def test_a_path_of_lanes():
@@ -79,7 +85,10 @@ def test_a_path_of_lanes():
     [
         (lambda s: shift_ego(s, float("nan")), "left_m: expected finite numbers, -100 to 100 m, got nan"),
         (lambda s: pace_ego(s, 0.0), "factor: expected finite numbers, 0.05 to 20, got 0"),
-        (lambda s: route_ego(s, np.array([[0.0, 0, 0], [50.0, 0, 0]]), 8.0), "path: expected 80.0 m for 10 s, got 50.0 m; lengthen"),
+        (
+            lambda s: route_ego(s, np.array([[0.0, 0, 0], [50.0, 0, 0]]), 8.0),
+            "path: expected 80.0 m for 10 s, got 50.0 m; lengthen",
+        ),
         (lambda s: route_ego(s, np.array([[0.0, 0, 0], [500.0, 0, 0]]), -8.0), "speed_mps: expected finite numbers"),
         (lambda s: route_ego(s, np.zeros((3, 3)), 8.0), "path: expected a line of 1 m at least"),
         (lambda s: shift_ego(replace(s, actors=(standing("car", 60.0, -4.0),)), -3.5), "'car' and 'ego' apart"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ def test_a_route_goes_on_and_comes_from_somewhere():
     points, start, ids = route(lanes, lane.lane_id, 60.0, 40.0)
     assert lane.lane_id in ids
     assert start >= 40.0
-    for before, after in zip(ids[:-1], ids[1:], strict=True):
+    for before, after in pairwise(ids):
         assert after in lanes.by_id[before].successors
     hops = np.linalg.norm(np.diff(points[:, :2], axis=0), axis=1)
     assert hops.sum() == pytest.approx(sum(lane_length_m(lanes.by_id[i]) for i in ids), abs=0.5)

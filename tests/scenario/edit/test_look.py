@@ -21,4 +21,3 @@ def test_recorded_images_go_with_their_sky_alone():
     assert with_look(scenario, appearance_seed=3).images == scenario.images
     assert with_look(scenario, weather="clear").images == scenario.images
     assert with_look(scenario, weather="fog").images == {}
-

@@ -19,8 +19,6 @@ def test_what_the_ego_sees_does_not_change():
         for one, two in zip(a.actors, b.actors, strict=True):
             seen = [geometry.invert(f.world_from_ego) @ actor.world_from_actor for f, actor in ((a, one), (b, two))]
             np.testing.assert_allclose(*seen, atol=1e-8)
-            np.testing.assert_allclose(
-                np.linalg.norm(one.velocity_mps), np.linalg.norm(two.velocity_mps), atol=1e-9
-            )
+            np.testing.assert_allclose(np.linalg.norm(one.velocity_mps), np.linalg.norm(two.velocity_mps), atol=1e-9)
         lanes = [geometry.apply(geometry.invert(f.world_from_ego), f.map.lanes[3].centerline_m) for f in (a, b)]
         np.testing.assert_allclose(*lanes, atol=1e-8)

@@ -46,6 +46,8 @@ def stage_cut_in(scene: Scene, wanted: CutIn, at_s: float, name: str) -> Cast:
         raise ValueError(
             f"closing_mps: expected {rate * wanted.ttc_s:g} m/s at least with ttc_s {wanted.ttc_s:g}, got {closing:g}; raise it"
         )
+    if at_s < wanted.over_s:
+        raise DoesNotFitError("the drive begins too late for the whole change")
     ramp_s = closing / rate
     end_gap = margin_m(wanted.ttc_s, rate)
     # Relative to the ego: falls back, closes in during the change, speeds up to its pace, and away from it.
