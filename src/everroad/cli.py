@@ -11,6 +11,7 @@ from typing import Any
 from cyclopts import App, Parameter
 
 from everroad import __version__
+from everroad.commands import edit as _edit  # noqa: F401 (adds its commands to those of scenario)
 from everroad.commands.bench import bench_app
 from everroad.commands.evaluate import evaluate_app
 from everroad.commands.scenario import TOWN_RATE_HZ, scenario_app

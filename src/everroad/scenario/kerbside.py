@@ -75,13 +75,17 @@ def _kerbside_arc(road: Road, forward: bool) -> tuple[Float[ndarray, "p"], Float
 
 
 def _side(
-    road: Road, forward: bool, rows: list[tuple[float, float, float, str, tuple[float, float, float]]], name: str
+    road: Road,
+    forward: bool,
+    arc: tuple[Float[ndarray, "p"], Float[ndarray, "p"]],
+    rows: list[tuple[float, float, float, str, tuple[float, float, float]]],
+    name: str,
 ) -> Standing:
     if not rows:
         return Standing(np.zeros((0, 2)), np.zeros(0), ())
     along, sideways, turn = (np.array([row[c] for row in rows]) for c in range(3))
     sign = -1.0 if forward else 1.0
-    station = np.interp(along, *_kerbside_arc(road, forward))
+    station = np.interp(along, *arc)
     offset = sign * (road.street.profile.kerbside_offset_m - sideways)
     yaw = np.array([road.street.yaw_at(s) for s in station.tolist()]) + (0.0 if forward else np.pi) + turn
     looks = []
@@ -100,10 +104,11 @@ def fill_kerbsides(roads: Roads, seed: int) -> Standing:
         if profile.kerbside != "parking":
             continue
         for forward in (True, False):
-            length = float(_kerbside_arc(road, forward)[0][-1])
+            arc = _kerbside_arc(road, forward)
+            length = float(arc[0][-1])
             draw = generator(seed, "kerbside", index, int(forward))
             rows = _site(draw, length) if draw.random() < _SITE_SHARE else _row_of_cars(draw, length, profile.parked_share)
-            parts.append(_side(road, forward, rows, f"kerb{index}{'r' if forward else 'l'}"))
+            parts.append(_side(road, forward, arc, rows, f"kerb{index}{'r' if forward else 'l'}"))
     empty = Standing(np.zeros((0, 2)), np.zeros(0), ())
     return Standing(
         np.concatenate([p.xy_m for p in (empty, *parts)]),

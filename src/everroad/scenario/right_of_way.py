@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from everroad.scenario.driving import decision_distance_m, next_stop_line
+from everroad.scenario.driving import StopLine, decision_distance_m, next_stop_line
 from everroad.scenario.fleet import Fleet
 from everroad.scenario.lane_graph import LaneGraph
 from everroad.scenario.road_users import way_ahead
@@ -35,12 +35,11 @@ class Held(NamedTuple):
     tail_m: Float[ndarray, "h"]
 
 
-def held_connectors(graph: LaneGraph, fleet: Fleet) -> Held:
-    """Who holds what."""
+def held_connectors(graph: LaneGraph, fleet: Fleet, line: StopLine) -> Held:
+    """Who holds what. ``line``: the next stop lines."""
     current, tail_m = fleet.route[:, 0], fleet.s_m - fleet.rear_m
     on = graph.is_connector[current]
     left = (fleet.previous >= 0) & (tail_m < 0.5) & graph.is_connector[fleet.previous]
-    line = next_stop_line(graph, fleet, way_ahead(graph, fleet))
     promised = line.connector[fleet.reserved & (line.connector >= 0)]
     return Held(
         np.concatenate([current[on], fleet.previous[left], promised]),
@@ -73,12 +72,13 @@ def grant(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: float, b
     stands = (line.distance_m < _AT_LINE_M) & (fleet.speed_mps < _STANDING_MPS) & ~fleet.reserved
     waited = np.where(stands, fleet.waited + 1, 0)
     order = np.lexsort((line.distance_m, -waited, ~with_ego))
-    held, claimed = held_connectors(graph, fleet), np.zeros(0, np.int64)
+    held, claimed = held_connectors(graph, fleet, line), np.zeros(0, np.int64)
     reserved = fleet.reserved.copy()
+    green_s = [green_left_s(plan, side, sim_time_s) for side in range(4)]
     for row in order[asking[order]].tolist():
         connector = int(line.connector[row])
         node, leg_in, leg_out = int(graph.end_node[connector]), int(graph.leg_in[connector]), int(graph.leg_out[connector])
-        left_s = float(green_left_s(plan, leg_in, sim_time_s)[node])
+        left_s = float(green_s[leg_in][node])
         if left_s <= 0 or line.distance_m[row] > max(float(fleet.speed_mps[row]), _SLOWEST_APPROACH_MPS) * (left_s + YELLOW_S):
             continue
         same_approach = (lane == lane[row]) | (fleet.change_from == lane[row])
@@ -110,7 +110,7 @@ def crossable(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: floa
     waiting = (line.connector >= 0) & ~fleet.reserved & (line.distance_m < _NEAR_LINE_M)
     lit = np.stack([colours(plan, side, sim_time_s) for side in range(4)], axis=1)
     wanted = [c for c in line.connector[waiting].tolist() if lit[graph.end_node[c], graph.leg_in[c]] == GREEN]
-    held = held_connectors(graph, fleet)
+    held = held_connectors(graph, fleet, line)
     coming = np.append(held.connector[held.tail_m < _PAST_CROSSING_M], np.array(wanted, np.int64))
     out[graph.end_node[coming], graph.leg_in[coming]] = False
     going = np.append(held.connector, np.array(wanted, np.int64))

@@ -75,8 +75,13 @@ def convert_scenario(
         options = "--size, --crop, --seconds, --poses, --focal, --fov, --intrinsics or --camera-height"
         raise ValueError(f"{path}: expected a video, to which alone {options} apply, got something else; drop them")
     scenario = read_scenario(path, rig=rig, without_map=without_map, frame_rate_hz=frame_rate_hz)
-    moved = Path(os.path.relpath(path.parent, out.parent))
-    images = {camera: tuple(str(moved / p) if p else "" for p in paths) for camera, paths in scenario.images.items()}
-    scenario = replace(scenario, images=images)
+    scenario = images_seen_from(scenario, path, out)
     save_scenario(scenario, out)
     return scenario
+
+
+def images_seen_from(scenario: Scenario, path: Path, out: Path) -> Scenario:
+    """A scenario read from ``path`` whose recorded images' paths point at the same pictures from ``out``."""
+    moved = Path(os.path.relpath(path.parent, out.parent))
+    images = {camera: tuple(str(moved / p) if p else "" for p in paths) for camera, paths in scenario.images.items()}
+    return replace(scenario, images=images)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
 from everroad.scenario.files import parse_json, read_bytes, write_atomically
 from everroad.scenario.schema import FORMAT_VERSION, ActorFile, PosesFile, ScenarioFile
@@ -25,10 +26,16 @@ def save_scenario(scenario: Scenario, path: str | Path) -> None:
     Raises ``ValueError`` for a path that cannot be written, ``OSError`` for a full disk.
     """
     try:
-        text = json.dumps(_to_json(scenario), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        content = to_json(_to_json(scenario))
     except ValueError as error:
-        raise ValueError(f"{path}: expected finite numbers in the scenario, got '{error}'; mend it") from None
-    write_atomically(Path(path), text.encode() + b"\n")
+        raise ValueError(f"{path}: expected text that UTF-8 can hold in the scenario, got '{error}'; mend it") from None
+    if b"NaN" in content or b"Infinity" in content:  # as a number, or in a name, which only parsing tells apart
+        json.loads(content, parse_constant=lambda number: _refuse(path, number))
+    write_atomically(Path(path), content + b"\n")
+
+
+def _refuse(path: str | Path, number: str) -> None:
+    raise ValueError(f"{path}: expected finite numbers in the scenario, got '{number}'; mend it")
 
 
 def load_scenario(path: str | Path) -> Scenario:
@@ -115,6 +122,9 @@ def _poses_to_json(poses: Poses) -> dict[str, Any]:
 
 
 def _poses_from_file(where: str, stored: PosesFile) -> Poses:
+    moves, turns = len(stored.translation_m), len(stored.rotation_wxyz)
+    if moves != turns:
+        raise ValueError(f"{where}: expected a rotation for each of {moves} translations, got {turns}; mend it")
     try:
         return Poses(points_from_file(stored.translation_m), points_from_file(stored.rotation_wxyz, 4))
     except ValueError as error:

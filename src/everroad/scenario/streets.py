@@ -72,12 +72,16 @@ class Street:
 
     def at(self, station_m: Float[ndarray, "q"], offset_m: Float[ndarray, "q"] | float) -> Float[ndarray, "q 2"]:
         """World points at stations and offsets."""
-        position = np.clip(np.asarray(station_m) / self.length_m, 0, 1) * (len(self.xy_m) - 1)
+        # Called thousands of times a town with a few points each: ufuncs themselves, and columns filled in place.
+        position = np.minimum(np.maximum(station_m / self.length_m, 0), 1) * (len(self.xy_m) - 1)
         index = np.minimum(position.astype(np.int64), len(self.xy_m) - 2)
         share = position - index
-        xy = self.xy_m[index] + share[:, None] * (self.xy_m[index + 1] - self.xy_m[index])
-        yaw = self.yaw_rad[index] + share * (self.yaw_rad[index + 1] - self.yaw_rad[index])
-        return xy + np.stack([-np.sin(yaw), np.cos(yaw)], axis=-1) * np.broadcast_to(offset_m, yaw.shape)[:, None]
+        near, yaw = self.xy_m[index], self.yaw_rad[index]
+        yaw = yaw + share * (self.yaw_rad[index + 1] - yaw)
+        xy = near + share[:, None] * (self.xy_m[index + 1] - near)
+        xy[:, 0] += -np.sin(yaw) * offset_m
+        xy[:, 1] += np.cos(yaw) * offset_m
+        return xy
 
     def yaw_at(self, station_m: float) -> float:
         """Heading of the axis at a station."""

@@ -130,6 +130,20 @@ def draw_sky(seed: int) -> Sky:
     return Sky(weather, time_of_day, int(draw.integers(2**31)))
 
 
+def check_town(seed: int, seconds: float, frame_rate_hz: float, rig: str) -> None:
+    """Raises ``ValueError`` for arguments that ``author_town`` refuses."""
+    if seed < 0:
+        raise ValueError(f"seed: expected 0 or more, got {seed}; name another")
+    if not (seconds > 0 and frame_rate_hz > 0 and seconds * frame_rate_hz > 0.5):
+        got = f"{seconds} s at {frame_rate_hz} Hz"
+        raise ValueError(f"seconds: expected a positive length and rate and one frame at least, got {got}; name others")
+    check_frames(seconds * frame_rate_hz, seconds, frame_rate_hz)
+    if seconds > MAX_SECONDS:
+        raise ValueError(f"seconds: expected at most {MAX_SECONDS:,} (a day), got {seconds:g}; name fewer")
+    if rig not in RIGS:
+        raise ValueError(f"rig: expected one of {', '.join(RIGS)}, got '{rig}'; name one of them")
+
+
 def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, rig: str = "nuscenes-front") -> Scenario:
     """A drive through a town.
 
@@ -143,16 +157,7 @@ def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, r
         ValueError: a negative seed, a length or rate that is not positive, more than ``MAX_SECONDS`` or
             ``MAX_FRAMES``, or an unknown rig.
     """
-    if seed < 0:
-        raise ValueError(f"seed: expected 0 or more, got {seed}; name another")
-    if not (seconds > 0 and frame_rate_hz > 0 and seconds * frame_rate_hz > 0.5):
-        got = f"{seconds} s at {frame_rate_hz} Hz"
-        raise ValueError(f"seconds: expected a positive length and rate and one frame at least, got {got}; name others")
-    check_frames(seconds * frame_rate_hz, seconds, frame_rate_hz)
-    if seconds > MAX_SECONDS:
-        raise ValueError(f"seconds: expected at most {MAX_SECONDS:,} (a day), got {seconds:g}; name fewer")
-    if rig not in RIGS:
-        raise ValueError(f"rig: expected one of {', '.join(RIGS)}, got '{rig}'; name one of them")
+    check_town(seed, seconds, frame_rate_hz, rig)
     roads = cut_roads(lay_streets(seed), seed)
     graph = build_lane_graph(roads)
     town = _Town(seed, roads, graph, build_walks(roads), plan_signals(roads, seed))

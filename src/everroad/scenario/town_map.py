@@ -12,11 +12,11 @@ from everroad.scenario.lane_graph import LaneGraph
 from everroad.scenario.roads import Leg, Road, Roads
 from everroad.scenario.types import Area, Divider, Lane, MarkType, VectorMap
 
-_TOLERANCE_M = 0.04  # how far a simplified line may stray
+_TOLERANCE_M = 0.04  # how far a simplified line may stray; roads are far from crossing themselves, so topology needs no care
 
 
 def _flat(points: Float[ndarray, "p 2"], tolerance_m: float = _TOLERANCE_M) -> Float[ndarray, "q 3"]:
-    line = shapely.get_coordinates(shapely.simplify(shapely.linestrings(points), tolerance_m))
+    line = shapely.get_coordinates(shapely.simplify(shapely.linestrings(points), tolerance_m, preserve_topology=False))
     return np.concatenate([line, np.zeros((len(line), 1))], axis=1)
 
 
@@ -47,7 +47,7 @@ def _centre_mark(road: Road) -> MarkType:
 def _lanes(graph: LaneGraph) -> tuple[Lane, ...]:
     owner = np.repeat(np.arange(len(graph.options)), graph.curves.count)
     lines: np.ndarray = np.asarray(shapely.linestrings(graph.curves.xy_m, indices=owner))
-    simple = np.asarray(shapely.simplify(lines, _TOLERANCE_M))
+    simple = np.asarray(shapely.simplify(lines, _TOLERANCE_M, preserve_topology=False))
     out = []
     for i in np.flatnonzero(~graph.bicycle).tolist():
         points = shapely.get_coordinates(simple[i])

@@ -1,0 +1,117 @@
+"""The editing commands as a user meets them: they compose, and what is refused is one line and makes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from everroad import cli
+from everroad.scenario.storage import load_scenario, save_scenario
+from everroad.scenario.town import author_town
+
+PARKED = ("add-actor", "SOURCE", "--out", "OUT", "--behaviour", "parked")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("source") / "town.json"
+    save_scenario(author_town(3, 6.0), path)
+    return path
+
+
+def run(*words: str | Path) -> int:
+    return cli.main(["scenario", *map(str, words)])
+
+
+def test_edits_compose_from_file_to_file(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b, c = (tmp_path / f"{name}.json" for name in "abc")
+    parked = ("--behaviour", "parked", "--ahead", "70", "--left", "-9", "--allow-overlap")
+    assert run("add-actor", source, "--out", a, "--name", "mine", *parked) == 0
+    assert load_scenario(a).actors[-1].track_id == "mine"
+    assert (
+        run("look", a, "--out", b, "--weather", "rain", "--time-of-day", "night", "--appearance", "7", "--rig", "nuscenes-6")
+        == 0
+    )
+    assert run("replay", b, "--out", c, "--left", "0.2", "--pace", "0.9") == 0
+    assert run("cut", c, "--out", a, "--to-s", "2") == 0
+    assert run("cut", c, "--out", b, "--from-s", "2", "--to-s", "4") == 0
+    assert run("join", a, b, "--out", c, "--no-move") == 0
+    assert run("remove", c, "--out", a, "--id", "mine", "--class", "pedestrian") == 0
+    out = load_scenario(a)
+    assert (len(out), out.weather, out.time_of_day, out.appearance_seed, len(out.cameras)) == (49, "rain", "night", 7, 6)
+    assert not [actor for actor in out.actors if actor.track_id == "mine" or actor.detection_class == "pedestrian"]
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "49 frames" in said.out.splitlines()[-1]
+
+
+def test_an_event_is_staged_with_its_parameters(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("event", "cut-in", "--into", source, "--out", tmp_path / "e.json", "--ttc-s", "1.2") == 0
+    assert "least time to collision 1.2 s" in capsys.readouterr().out
+    assert load_scenario(tmp_path / "e.json").actors[-1].track_id == "cut-in"
+    assert run("event", "--list") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 10
+
+
+def test_towns_are_made_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("towns", "--seed", "3", "--count", "2", "--seconds", "0.5", "--out", tmp_path / "t", "--quiet")
+    assert run(*words) == 0
+    assert run(*words) == 0
+    assert len(list((tmp_path / "t").iterdir())) == 3
+    assert capsys.readouterr().err == ""
+
+
+def test_an_ego_on_points_of_a_file(source: Path, tmp_path: Path) -> None:
+    lane = max(load_scenario(source).map.lanes, key=lambda lane: len(lane.centerline_m))  # type: ignore[union-attr]
+    (tmp_path / "points.json").write_text(json.dumps(lane.centerline_m.tolist()))
+    words = ("--points", tmp_path / "points.json", "--speed", "3", "--allow-overlap")
+    assert run("replay", source, "--out", tmp_path / "p.json", *words) == 0
+    ego = load_scenario(tmp_path / "p.json").world_from_ego.translation_m
+    assert abs(ego[0] - lane.centerline_m[0]).max() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["event", "cutin"], "event: expected one of cut-in, "),
+        (["event", "cutin", "--list"], "did you mean 'cut-in'?"),
+        (["event"], "event: expected a name"),
+        (["event", "cut-in", "--out", "OUT"], "--seed, --into: expected one of them, got both or none"),
+        (["event", "cut-in", "--seed", "3", "--out", "OUT", "--ttc-s", "-1"], "expected 0.3 to 6 s, got -1"),
+        (["event", "cut-in", "--into", "SOURCE", "--out", "OUT", "--at-s", "60"], "at_s: expected 0 to 5.9"),
+        ([*PARKED], "--lane, --ahead: expected one of them"),
+        ([*PARKED, "--lane", "lane_0"], "did you mean 'lane0'?"),
+        ([*PARKED, "--ahead", "2"], "frame 0: expected 'added' and 'ego' apart"),
+        ([*PARKED[:-1], "cruise", "--ahead", "9", "--speed", "-3"], "speed_mps: expected"),
+        (["remove", "SOURCE", "--out", "OUT", "--id", "nobody"], "expected that of an actor of the scenario, got 'nobody'"),
+        (["remove", "SOURCE", "--out", "OUT"], "--id, --class: expected one of them, got none"),
+        (["replay", "SOURCE", "--out", "OUT"], "--left, --pace, --lanes, --points: expected one of them"),
+        (["replay", "SOURCE", "--out", "OUT", "--pace", "0"], "factor: expected finite numbers, 0.05 to 20"),
+        (["cut", "SOURCE", "--out", "OUT", "--from-s", "9"], "seconds: expected a span with a frame in it within 0 to"),
+        (["cut", "SOURCE", "--out", "OUT", "--from-s", "-1"], "seconds: expected a span"),
+        (["cut", "SOURCE", "--out", "/proc/x.json"], "--out /proc/x.json: expected a place that can be written"),
+        (["cut", "SOURCE", "--out", "OUT.txt"], "expected a file name that ends in .json or .json.gz"),
+        (["cut", "NONE", "--out", "OUT"], "expected a readable file"),
+        (["look", "SOURCE", "--out", "OUT", "--weather", "hail"], "--weather: expected one of clear, overcast, rain, fog"),
+        (["towns", "--seed", "3", "--count", "0", "--out", "OUT"], "--count: expected a whole number of at least 1"),
+        (["towns", "--seed", "3", "--count", "2", "--seconds", "0", "--out", "OUT"], "seconds: expected a positive length"),
+    ],
+)  # fmt: skip
+def test_refusals_are_one_line_and_make_nothing(
+    words: list[str], said: str, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "out.json"
+    names = {
+        "SOURCE": str(source),
+        "OUT": str(out),
+        "OUT.txt": str(out.with_suffix(".txt")),
+        "NONE": str(tmp_path / "none.json"),
+    }
+    assert run(*[names.get(word, word) for word in words]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1, captured.err
+    assert said in captured.err
+    assert captured.out == ""
+    assert list(tmp_path.iterdir()) == []
