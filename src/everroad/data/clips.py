@@ -1,4 +1,5 @@
-"""Clips: consecutive camera frames of an authored town with their conditions, as training reads them.
+"""Clips: consecutive camera frames with their conditions, as training reads them; and those of authored towns, painted
+(recorded ones: ``data.recorded_clips``).
 
 Axis letters: ``f`` frames of one clip, ``c h w`` channels and pixels. One camera view (``v`` = 1 in the conditions).
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import UInt8
@@ -36,7 +38,7 @@ class ClipSpec:
 class Clip:
     """Pictures and, row by row, their conditions (b = f).
 
-    Row 0's ego motion is present wherever the town has a frame before the clip.
+    Row 0's ego motion is present wherever the town or recording has a frame before the clip.
     """
 
     images: UInt8[Tensor, "f 3 h w"]
@@ -47,7 +49,7 @@ class Clip:
 
 
 # One town's clips in the order of their specs, at (height_px, width_px). Worker processes import it by name.
-RenderTown = Callable[[Sequence[ClipSpec], int, int], list[Clip]]
+RenderTown = Callable[[Sequence[Any], int, int], list[Clip]]
 
 
 def render_clip(spec: ClipSpec, height_px: int, width_px: int) -> Clip:
