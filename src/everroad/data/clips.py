@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 from jaxtyping import UInt8
+from numpy import ndarray
 from torch import Tensor
 
 from everroad.conditions.types import Conditions, cat_conditions
+from everroad.scenario.types import Camera, Scenario, SceneFrame
 
 FRAME_RATE_HZ = 12.0
 
@@ -59,7 +61,6 @@ def render_clip(spec: ClipSpec, height_px: int, width_px: int) -> Clip:
 
 def render_town(specs: Sequence[ClipSpec], height_px: int, width_px: int) -> list[Clip]:
     """Several clips of one town, which is authored once. Raises ``ValueError`` where the specs name more than one town."""
-    from everroad.conditions.build import build_conditions
     from everroad.conditions.rig import fit_camera, front_camera, jitter_camera
     from everroad.render.painter import Painter
     from everroad.scenario.town import author_town
@@ -77,14 +78,27 @@ def render_town(specs: Sequence[ClipSpec], height_px: int, width_px: int) -> lis
         if spec.camera_seed is not None:
             camera = jitter_camera(camera, spec.camera_seed)
         camera = fit_camera(camera, height_px, width_px)
-        images, rows = [], []
-        previous = scenario.frame(spec.first_frame - 1) if spec.first_frame else None
-        for frame_index in range(spec.first_frame, spec.first_frame + spec.frames):
-            frame = scenario.frame(frame_index)
+
+        def paint(frame: SceneFrame, camera: Camera = camera) -> UInt8[ndarray, "h w 3"]:
             rgb = painter.paint(frame, camera, frozenset({"rgb"})).rgb
             assert rgb is not None
-            images.append(torch.from_numpy(rgb).permute(2, 0, 1))
-            rows.append(build_conditions(frame, previous, [camera]))
-            previous = frame
-        clips.append(Clip(torch.stack(images).contiguous(), cat_conditions(rows)))
+            return rgb
+
+        clips.append(make_clip(scenario, camera, spec.first_frame, spec.frames, paint))
     return clips
+
+
+def make_clip(
+    scenario: Scenario, camera: Camera, first_frame: int, frames: int, picture: Callable[[SceneFrame], UInt8[ndarray, "h w 3"]]
+) -> Clip:
+    """Frames of a scenario with their pictures and conditions; ``camera`` is the fitted one."""
+    from everroad.conditions.build import build_conditions
+
+    images, rows = [], []
+    previous = scenario.frame(first_frame - 1) if first_frame else None
+    for frame_index in range(first_frame, first_frame + frames):
+        frame = scenario.frame(frame_index)
+        images.append(torch.from_numpy(picture(frame)).permute(2, 0, 1))
+        rows.append(build_conditions(frame, previous, [camera]))
+        previous = frame
+    return Clip(torch.stack(images).contiguous(), cat_conditions(rows))

@@ -75,10 +75,10 @@ def check_frames(frames: float, seconds: float, frame_rate_hz: float) -> None:
 def resample(scenario: Scenario, frame_rate_hz: float = 12.0) -> Scenario:
     """The scenario at ``frame_rate_hz``, from its first frame to the last instant that does not pass its end.
 
-    Positions and velocities are linear in time, rotations follow the shortest arc. Attributes and signal states
-    are those of the nearest earlier frame, recorded images those of the nearest frame. An actor exists from its first to its last sight, but not where the source
-    lost it for more than ``MAX_GAP_S``; one that is seen at none of the new instants is left out. A scenario that already has
-    the rate comes back as it is.
+    Positions and velocities are linear in time, rotations follow the shortest arc. Attributes and signal states are those of
+    the nearest earlier frame, recorded images those of the nearest one. An actor exists from its first to its last sight, but
+    not where the source lost it for more than ``MAX_GAP_S``; one that is seen at none of the new instants is left out. A
+    scenario that already has the rate comes back as it is.
 
     Raises ``ValueError`` for a rate that is not positive, or one that makes more than ``MAX_FRAMES`` or ``MAX_POSES``.
     """
