@@ -94,6 +94,14 @@ def find_stretches(
     return tuple(found)
 
 
+def stretch_pictures(stretch: Stretch) -> list[Path]:
+    """The pictures of a stretch's frames."""
+    file = Path(stretch.path)
+    status = file.stat()
+    names = _recording(file, status.st_mtime_ns, status.st_size).images[stretch.camera]
+    return [file.parent / name for name in names[stretch.first_frame : stretch.first_frame + stretch.frames]]
+
+
 def unbroken(images: Sequence[str]) -> list[tuple[int, int]]:
     """(first frame, frames) of each stretch: "" is no picture, and the same one again begins a new stretch."""
     found, first = [], 0
