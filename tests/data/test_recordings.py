@@ -52,6 +52,8 @@ def test_nothing_from_until_s_on_is_used(tmp_path):
     make_recording(tmp_path)
     assert places(find_stretches(tmp_path, 2, until_s=1.0)) == [("CAM", 0, 12)]
     assert places(find_stretches(tmp_path, 2, until_s=1.01)) == [("CAM", 0, 13)]
+    assert places(find_stretches(tmp_path, 2, from_s=1.0)) == [("CAM", 12, 12)]
+    assert places(find_stretches(tmp_path, 2, until_s=1.5, from_s=1.01)) == [("CAM", 13, 5)]
     with pytest.raises(ValueError, match="expected 13 frames on end at 12 Hz, each with a picture of its own, got at most 12"):
         find_stretches(tmp_path, 13, until_s=1.0)
 
@@ -61,7 +63,7 @@ def test_a_source_of_fewer_pictures_a_second_has_stretches_between_its_repeats(t
     # 12 instants show 10 pictures in order, the sixth one twice at some place.
     lengths = [frames for _, _, frames in places(find_stretches(tmp_path, 2))]
     assert max(lengths) == 6
-    with pytest.raises(ValueError, match=r"got at most 6; record more pictures a second, or make plan\.frames"):
+    with pytest.raises(ValueError, match=r"got at most 6; record more pictures a second, or ask for less"):
         find_stretches(tmp_path, 8)
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 from everroad.conditions.rig import front_camera
 from everroad.data.clips import FRAME_RATE_HZ
 from everroad.media import read_image, refuse_broken_image
-from everroad.scenario.resample import resample
+from everroad.scenario.resample import SAME_TIME_S, resample
 from everroad.scenario.storage import load_scenario
 from everroad.scenario.types import Camera
 
@@ -61,12 +61,13 @@ def recording_files(path: Path) -> list[Path]:
 
 
 def find_stretches(
-    path: Path, least_frames: int, until_s: float | None = None, cameras: Cameras = "front"
+    path: Path, least_frames: int, until_s: float | None = None, cameras: Cameras = "front", *, from_s: float = 0.0
 ) -> tuple[Stretch, ...]:
     """The stretches of at least ``least_frames`` frames in a folder of recordings (or one file).
 
-    ``until_s`` leaves out each recording's frames from that time on; "front" takes the camera nearest to straight ahead of
-    those with pictures. Every picture is looked for, and must have its end; a stretch's first one is read.
+    ``until_s`` leaves out each recording's frames from that time on, ``from_s`` those before it; "front" takes the camera
+    nearest to straight ahead of those with pictures. Every picture is looked for, and must have its end; a stretch's first one
+    is read.
 
     Raises ``ValueError`` for files that are no scenarios, have no images, or whose pictures are missing, broken or not of their
     camera's size, and where no stretch is long enough.
@@ -77,10 +78,12 @@ def find_stretches(
         recording = _recording(file, status.st_mtime_ns, status.st_size)
         if not recording.images:
             raise ValueError(f"{file}: expected a scenario with recorded images, got one without; take it out of the folder")
-        usable = sum(time_s < until_s for time_s in recording.time_s) if until_s is not None else len(recording.time_s)
+        end_s = float("inf") if until_s is None else until_s
+        skipped, usable = (sum(time_s < limit_s - SAME_TIME_S for time_s in recording.time_s) for limit_s in (from_s, end_s))
         for camera in [front_camera(recording.cameras)] if cameras == "front" else recording.cameras:
             names = recording.images[camera.name]
-            for first, frames in unbroken(names[:usable]):
+            for start, frames in unbroken(names[skipped:usable]):
+                first = skipped + start
                 longest = max(longest, frames)
                 if frames >= least_frames:
                     pictures = [file.parent / name for name in names[first : first + frames]]
@@ -89,7 +92,7 @@ def find_stretches(
                     found.append(Stretch(str(file), camera.name, first, frames, digest))
     if not found:
         wanted = f"{least_frames} frames on end at {FRAME_RATE_HZ:g} Hz, each with a picture of its own"
-        mend = "record more pictures a second, or make plan.frames and plan.segments smaller"
+        mend = "record more pictures a second, or ask for less (plan.frames, plan.segments)"
         raise ValueError(f"{path}: expected {wanted}, got at most {longest}; {mend}")
     return tuple(found)
 
