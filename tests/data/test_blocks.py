@@ -9,7 +9,7 @@ from data_fakes import fake_town
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everroad.data.blocks import FIRST_EVALUATION_SEED, BlockConfig, block_specs, join_clips, town_specs
+from everroad.data.blocks import FIRST_EVALUATION_SEED, BlockConfig, block_specs, join_clips
 
 CONFIG = BlockConfig(seed=3, towns=3, segments=4, frames=10, height_px=8, width_px=16)
 
@@ -36,7 +36,7 @@ def test_clips_of_a_block_lie_in_their_towns_in_time_order(config, block_index):
     assert len(specs) == config.shape.clips
     for town_index in range(config.towns):
         town = specs[town_index * config.segments :][: config.segments]
-        assert town == town_specs(config, block_index, town_index)
+        assert town == config.specs(block_index, town_index)
         assert len({(spec.town_seed, spec.camera_seed) for spec in town}) == 1
         starts = np.array([spec.first_frame for spec in town])
         assert (np.diff(starts) > 0).all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from data_fakes import fake_town
 
-from everroad.data.blocks import BlockConfig, town_specs
+from everroad.data.blocks import BlockConfig
 from everroad.data.cache import cache_digest, cache_path, cached_blocks, load_town, save_town, tensors_by_name
 
 CONFIG = BlockConfig(seed=3, towns=2, segments=2, frames=3, height_px=8, width_px=16)
@@ -14,7 +14,7 @@ CONFIG = BlockConfig(seed=3, towns=2, segments=2, frames=3, height_px=8, width_p
 
 @pytest.fixture
 def clips():
-    return fake_town(town_specs(CONFIG, 0, 1), 8, 16)
+    return fake_town(CONFIG.specs(0, 1), 8, 16)
 
 
 @pytest.fixture

@@ -156,6 +156,14 @@ def test_what_switches_keeps_its_last_state():
     assert resampled.images == {"CAM": ("0.png", "0.png", "", "", "2.png", "2.png", "3.png")}
 
 
+def test_recorded_images_are_those_nearest_in_time():
+    pictures = tuple(f"{i}.png" for i in range(26))
+    camera = Camera("CAM", 8, 6, np.eye(3), np.eye(4))
+    video = scenario(26, 25, cameras=(camera,), images={"CAM": pictures})
+    picked = [int(name.removesuffix(".png")) for name in resample(video, 12.0).images["CAM"]]
+    assert picked == [round(25 * i / 12) for i in range(13)]
+
+
 def test_what_does_not_move_stays():
     camera = Camera("CAM", 8, 6, np.eye(3), np.eye(4))
     source = scenario(7, 10, cameras=(camera,), weather="rain", appearance_seed=9, start_stamp_ns=5)

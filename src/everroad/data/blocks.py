@@ -7,12 +7,15 @@ from an earlier segment. Axis letters: ``n`` clips of the block, ``f`` frames, `
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int, UInt8
 from numpy import ndarray
+from numpy.random import Generator
 from torch import Tensor
 
 from everroad.conditions.types import Conditions, cat_conditions, map_tensors
@@ -37,8 +40,9 @@ class BlockShape:
 
 
 @dataclass(frozen=True)
-class BlockConfig:
-    """What the blocks of a run are made of; town seeds come from ``seed_start`` up to, not including, ``seed_end``."""
+class BlockSource(ABC):
+    """What the blocks of a run are made of, as far as prefetcher and workers know it: plain values that they send, digest and
+    compare. What a block calls a town is whatever its clips are read from together."""
 
     seed: int
     towns: int
@@ -46,10 +50,6 @@ class BlockConfig:
     frames: int
     height_px: int
     width_px: int
-    town_seconds: float = 20.0
-    seed_start: int = 0
-    seed_end: int = FIRST_EVALUATION_SEED
-    jitter: bool = True
 
     def __post_init__(self) -> None:
         for name in ("towns", "segments", "height_px", "width_px"):
@@ -57,6 +57,27 @@ class BlockConfig:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if self.frames < 2:
             raise ValueError(f"frames: expected at least 2, a previous one and a target, got {self.frames}")
+
+    @property
+    def shape(self) -> BlockShape:
+        return BlockShape(self.towns, self.segments, self.frames)
+
+    @abstractmethod
+    def specs(self, block_index: int, town_index: int) -> Sequence[Any]:
+        """The clips of one town of a block, in time order, as the function that makes them takes them."""
+
+
+@dataclass(frozen=True)
+class BlockConfig(BlockSource):
+    """Blocks of authored towns, painted; town seeds come from ``seed_start`` up to, not including, ``seed_end``."""
+
+    town_seconds: float = 20.0
+    seed_start: int = 0
+    seed_end: int = FIRST_EVALUATION_SEED
+    jitter: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.seed_start <= self.seed_end - self.towns:
             raise ValueError(
                 f"town seeds: expected at least {self.towns} of them, one a town, got {self.seed_start} to {self.seed_end}; "
@@ -73,13 +94,13 @@ class BlockConfig:
             )
 
     @property
-    def shape(self) -> BlockShape:
-        return BlockShape(self.towns, self.segments, self.frames)
-
-    @property
     def town_frames(self) -> int:
         """Frames of one town that may be used."""
         return int(self.town_seconds * FRAME_RATE_HZ)
+
+    def specs(self, block_index: int, town_index: int) -> list[ClipSpec]:
+        """The clips of one town of a block."""
+        return block_specs(self, block_index)[town_index * self.segments :][: self.segments]
 
 
 def block_specs(config: BlockConfig, block_index: int) -> list[ClipSpec]:
@@ -100,19 +121,20 @@ def block_specs(config: BlockConfig, block_index: int) -> list[ClipSpec]:
     ]
 
 
-def town_specs(config: BlockConfig, block_index: int, town_index: int) -> list[ClipSpec]:
-    """The clips of one town of a block."""
-    return block_specs(config, block_index)[town_index * config.segments :][: config.segments]
-
-
 def segment_starts(config: BlockConfig, block_index: int, town_index: int) -> list[int]:
     """First frames of a town's segments: increasing, and without overlap where the town is long enough."""
     draw = addressed_generator(config.seed, "segments", block_index, town_index)
-    slack = config.town_frames - config.segments * config.frames
+    return draw_starts(draw, config.town_frames, config.segments, config.frames)
+
+
+def draw_starts(draw: Generator, available: int, segments: int, frames: int) -> list[int]:
+    """Where segments start in ``available`` frames (``segments + frames - 1`` at least): increasing, and without overlap
+    where there is room."""
+    slack = available - segments * frames
     if slack >= 0:
-        gaps = sorted(draw.integers(0, slack + 1, size=config.segments).tolist())
-        return [gap + i * config.frames for i, gap in enumerate(gaps)]
-    return sorted(draw.choice(config.town_frames - config.frames + 1, size=config.segments, replace=False).tolist())
+        gaps = sorted(draw.integers(0, slack + 1, size=segments).tolist())
+        return [gap + i * frames for i, gap in enumerate(gaps)]
+    return sorted(draw.choice(available - frames + 1, size=segments, replace=False).tolist())
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The block cache on disk: one safetensors file for each town of a block, deletable at any time.
 
-A file's name holds the block index, the town index and a digest of (``BlockConfig``, package version), and its header repeats
+A file's name holds the block index, the town index and a digest of (its source, package version), and its header repeats
 the digest: a file of another config or version is never read.
 """
 
@@ -20,19 +20,19 @@ from torch import Tensor
 from everroad import __version__
 from everroad.conditions.types import Conditions
 from everroad.data.addressing import digest
-from everroad.data.blocks import BlockConfig
+from everroad.data.blocks import BlockSource
 from everroad.data.clips import Clip
 from everroad.data.tensor_files import save_tensors
 
 FORMAT_VERSION = 1
 
 
-def cache_digest(config: BlockConfig) -> str:
+def cache_digest(config: BlockSource) -> str:
     """What every file of this config carries."""
     return digest({"format_version": FORMAT_VERSION, "config": config, "everroad": __version__})
 
 
-def cache_path(cache_dir: Path, config: BlockConfig, block_index: int, town_index: int) -> Path:
+def cache_path(cache_dir: Path, config: BlockSource, block_index: int, town_index: int) -> Path:
     """Where one town of one block lies."""
     return cache_dir / f"block-{block_index:06d}-town-{town_index:03d}-{cache_digest(config)}.safetensors"
 

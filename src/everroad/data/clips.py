@@ -1,4 +1,5 @@
-"""Clips: consecutive camera frames of an authored town with their conditions, as training reads them.
+"""Clips: consecutive camera frames with their conditions, as training reads them; and those of authored towns, painted
+(recorded ones: ``data.recorded_clips``).
 
 Axis letters: ``f`` frames of one clip, ``c h w`` channels and pixels. One camera view (``v`` = 1 in the conditions).
 """
@@ -7,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import UInt8
+from numpy import ndarray
 from torch import Tensor
 
 from everroad.conditions.types import Conditions, cat_conditions
+from everroad.scenario.types import Camera, Scenario, SceneFrame
 
 FRAME_RATE_HZ = 12.0
 
@@ -36,7 +40,7 @@ class ClipSpec:
 class Clip:
     """Pictures and, row by row, their conditions (b = f).
 
-    Row 0's ego motion is present wherever the town has a frame before the clip.
+    Row 0's ego motion is present wherever the town or recording has a frame before the clip.
     """
 
     images: UInt8[Tensor, "f 3 h w"]
@@ -47,7 +51,7 @@ class Clip:
 
 
 # One town's clips in the order of their specs, at (height_px, width_px). Worker processes import it by name.
-RenderTown = Callable[[Sequence[ClipSpec], int, int], list[Clip]]
+RenderTown = Callable[[Sequence[Any], int, int], list[Clip]]
 
 
 def render_clip(spec: ClipSpec, height_px: int, width_px: int) -> Clip:
@@ -57,7 +61,6 @@ def render_clip(spec: ClipSpec, height_px: int, width_px: int) -> Clip:
 
 def render_town(specs: Sequence[ClipSpec], height_px: int, width_px: int) -> list[Clip]:
     """Several clips of one town, which is authored once. Raises ``ValueError`` where the specs name more than one town."""
-    from everroad.conditions.build import build_conditions
     from everroad.conditions.rig import fit_camera, front_camera, jitter_camera
     from everroad.render.painter import Painter
     from everroad.scenario.town import author_town
@@ -75,14 +78,27 @@ def render_town(specs: Sequence[ClipSpec], height_px: int, width_px: int) -> lis
         if spec.camera_seed is not None:
             camera = jitter_camera(camera, spec.camera_seed)
         camera = fit_camera(camera, height_px, width_px)
-        images, rows = [], []
-        previous = scenario.frame(spec.first_frame - 1) if spec.first_frame else None
-        for frame_index in range(spec.first_frame, spec.first_frame + spec.frames):
-            frame = scenario.frame(frame_index)
+
+        def paint(frame: SceneFrame, camera: Camera = camera) -> UInt8[ndarray, "h w 3"]:
             rgb = painter.paint(frame, camera, frozenset({"rgb"})).rgb
             assert rgb is not None
-            images.append(torch.from_numpy(rgb).permute(2, 0, 1))
-            rows.append(build_conditions(frame, previous, [camera]))
-            previous = frame
-        clips.append(Clip(torch.stack(images).contiguous(), cat_conditions(rows)))
+            return rgb
+
+        clips.append(make_clip(scenario, camera, spec.first_frame, spec.frames, paint))
     return clips
+
+
+def make_clip(
+    scenario: Scenario, camera: Camera, first_frame: int, frames: int, picture: Callable[[SceneFrame], UInt8[ndarray, "h w 3"]]
+) -> Clip:
+    """Frames of a scenario with their pictures and conditions; ``camera`` is the fitted one."""
+    from everroad.conditions.build import build_conditions
+
+    images, rows = [], []
+    previous = scenario.frame(first_frame - 1) if first_frame else None
+    for frame_index in range(first_frame, first_frame + frames):
+        frame = scenario.frame(frame_index)
+        images.append(torch.from_numpy(picture(frame)).permute(2, 0, 1))
+        rows.append(build_conditions(frame, previous, [camera]))
+        previous = frame
+    return Clip(torch.stack(images).contiguous(), cat_conditions(rows))

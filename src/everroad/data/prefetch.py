@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
 
-from everroad.data.blocks import Block, BlockConfig, join_clips, town_specs
+from everroad.data.blocks import Block, BlockSource, join_clips
 from everroad.data.cache import cache_digest, cache_path, cached_blocks, load_town
 from everroad.data.clips import Clip, RenderTown, render_town
 from everroad.data.worker import start_worker
@@ -30,7 +30,7 @@ class BlockPrefetcher:
 
     def __init__(
         self,
-        config: BlockConfig,
+        config: BlockSource,
         first_block: int,
         workers: int,
         cache_dir: Path,
@@ -112,7 +112,7 @@ class BlockPrefetcher:
                 return load_town(path, cache_digest(self._config))
             except ValueError:
                 path.unlink(missing_ok=True)
-        specs = town_specs(self._config, block_index, town_index)
+        specs = self._config.specs(block_index, town_index)
         return self._render(specs, self._config.height_px, self._config.width_px)
 
     def _delete_others(self) -> None:

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from everroad.data.blocks import BlockConfig, town_specs
+from everroad.data.blocks import BlockSource
 from everroad.data.cache import cache_digest, cache_path, load_town, save_town
 from everroad.data.clips import RenderTown
 
@@ -20,7 +20,7 @@ NICENESS = 5
 
 
 def start_worker(
-    config: BlockConfig, cache_dir: Path, worker: int, workers: int, render: RenderTown
+    config: BlockSource, cache_dir: Path, worker: int, workers: int, render: RenderTown
 ) -> tuple[SpawnProcess, Connection]:
     """A running worker and its line: send it a block index; it answers (block index, town index, failure or "") for each town
     with ``town_index % workers == worker``. ``render`` must be importable by name."""
@@ -34,7 +34,7 @@ def start_worker(
     return process, ours
 
 
-def _work(connection: Connection, config: BlockConfig, cache_dir: Path, worker: int, workers: int, render: RenderTown) -> None:
+def _work(connection: Connection, config: BlockSource, cache_dir: Path, worker: int, workers: int, render: RenderTown) -> None:
     _settle()
     try:
         while True:
@@ -45,7 +45,7 @@ def _work(connection: Connection, config: BlockConfig, cache_dir: Path, worker: 
         pass  # the trainer closed the line
 
 
-def _make_town(config: BlockConfig, cache_dir: Path, block_index: int, town_index: int, render: RenderTown) -> str:
+def _make_town(config: BlockSource, cache_dir: Path, block_index: int, town_index: int, render: RenderTown) -> str:
     """Makes one town's file unless a whole one is there. Returns what went wrong, or ""."""
     path, tag = cache_path(cache_dir, config, block_index, town_index), cache_digest(config)
     try:
@@ -54,7 +54,7 @@ def _make_town(config: BlockConfig, cache_dir: Path, block_index: int, town_inde
     except ValueError:
         pass
     try:
-        clips = render(town_specs(config, block_index, town_index), config.height_px, config.width_px)
+        clips = render(config.specs(block_index, town_index), config.height_px, config.width_px)
     except Exception:
         return traceback.format_exc()
     try:

@@ -29,6 +29,11 @@ class Brackets:
     after: Int[ndarray, "n"]
     ratio: Float[ndarray, "n"]
 
+    @property
+    def nearest(self) -> Int[ndarray, "n"]:
+        """The nearer of the two samples; halfway the one before."""
+        return np.where(self.ratio > 0.5 + 1e-6, self.after, self.before)
+
     def linear(self, samples: Float[ndarray, "m 3"]) -> Float[ndarray, "n 3"]:
         """Vectors between the samples."""
         return samples[self.before] + self.ratio[:, None] * (samples[self.after] - samples[self.before])
@@ -70,10 +75,10 @@ def check_frames(frames: float, seconds: float, frame_rate_hz: float) -> None:
 def resample(scenario: Scenario, frame_rate_hz: float = 12.0) -> Scenario:
     """The scenario at ``frame_rate_hz``, from its first frame to the last instant that does not pass its end.
 
-    Positions and velocities are linear in time, rotations follow the shortest arc. Attributes, signal states and recorded
-    images are those of the nearest earlier frame. An actor exists from its first to its last sight, but not where the source
-    lost it for more than ``MAX_GAP_S``; one that is seen at none of the new instants is left out. A scenario that already has
-    the rate comes back as it is.
+    Positions and velocities are linear in time, rotations follow the shortest arc. Attributes and signal states are those of
+    the nearest earlier frame, recorded images those of the nearest one. An actor exists from its first to its last sight, but
+    not where the source lost it for more than ``MAX_GAP_S``; one that is seen at none of the new instants is left out. A
+    scenario that already has the rate comes back as it is.
 
     Raises ``ValueError`` for a rate that is not positive, or one that makes more than ``MAX_FRAMES`` or ``MAX_POSES``.
     """
@@ -93,7 +98,7 @@ def resample(scenario: Scenario, frame_rate_hz: float = 12.0) -> Scenario:
         world_from_ego=_resample_poses(scenario.world_from_ego, at),
         actors=tuple(actor for actor in actors if actor is not None),
         signals=tuple(_resample_signal(signal, at) for signal in scenario.signals),
-        images={camera: _pick(paths, at.before) for camera, paths in scenario.images.items()},
+        images={camera: _pick(paths, at.nearest) for camera, paths in scenario.images.items()},
     )
 
 

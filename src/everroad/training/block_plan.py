@@ -1,10 +1,11 @@
-"""How many training pictures a recipe makes at a time, and how often each serves."""
+"""How many training pictures a recipe makes at a time, how often each serves, and which recordings they come from if any."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from everroad.data.blocks import BlockShape
+from everroad.data.recordings import Cameras
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,21 @@ class BlockPlan:
     @property
     def shape(self) -> BlockShape:
         return BlockShape(self.towns, self.segments, self.frames)
+
+
+@dataclass(frozen=True)
+class RecordedPlan:
+    """Recordings to train on instead of painted towns. ``path``: a folder of scenario files with images, or one such file; ""
+    paints towns. Of each recording only what lies before ``until_s`` is used, of its cameras the front one or all;
+    ``vertical_anchor`` says where a taller picture is cropped (``conditions.rig``)."""
+
+    path: str = ""
+    until_s: float | None = None
+    cameras: Cameras = "front"
+    vertical_anchor: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.until_s is not None and not self.until_s > 0:
+            raise ValueError(f"until_s: expected more than 0, or none for all of each recording, got {self.until_s}")
+        if not 0 <= self.vertical_anchor <= 1:
+            raise ValueError(f"vertical_anchor: expected 0 (top) to 1 (bottom), got {self.vertical_anchor}")

@@ -1,4 +1,4 @@
-"""What all trainings on painted clips share: where the clips come from, what a run begins with, own frames and sketches."""
+"""What all trainings on clips share: where the clips come from, what a run begins with, own frames and sketches."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from torch import Tensor, nn
 
 from everroad.conditions.types import Conditions
 from everroad.data.addressing import addressed_generator
-from everroad.data.blocks import Block, BlockConfig
+from everroad.data.blocks import Block, BlockConfig, BlockSource
+from everroad.data.clips import render_town
 from everroad.data.prefetch import BlockPrefetcher
+from everroad.data.recorded_clips import RecordedConfig, read_recorded
+from everroad.data.recordings import find_stretches
 from everroad.data.sampler import frame_steps_per_block
 from everroad.model.checkpoint import load_weights, packaged_path, read_safetensors
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 from everroad.stream.folder import check_can_be_made
-from everroad.training.block_plan import BlockPlan
+from everroad.training.block_plan import BlockPlan, RecordedPlan
 from everroad.training.checkpoint import load_run_weights
 from everroad.training.degrade import DegradeConfig
 from everroad.training.frame_batch import FrameBatch
@@ -35,19 +38,23 @@ from everroad.training.own_frames import OwnFramesConfig, RollOuts
 from everroad.training.recipe import Recipe
 from everroad.training.sketch import load_sketch
 from everroad.training.sketches import Sketches
+from everroad.training.strips import STRIP_FRAMES, STRIP_SEED, Reference, painted_town, recorded_end
 
+PACKAGED = "packaged"
 OWN = "own_frames"
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlockRecipe(Recipe, ABC):
-    """A training on blocks of painted clips. ``init`` is a model file or a run folder (its averaged weights) to begin with, ""
-    for none; what boxes cover weighs ``object_weight`` more than the rest."""
+    """A training on blocks of clips, painted or recorded. ``init`` is what it begins with: a model file, a run folder (its
+    averaged weights), "packaged" for the weights that ship, "" for nothing. What boxes cover weighs ``object_weight`` more than
+    the rest."""
 
     preset: str
     batch: int = 16
     init: str = ""
     plan: BlockPlan = field(default_factory=BlockPlan)
+    recorded: RecordedPlan = field(default_factory=RecordedPlan)
     degrade: DegradeConfig = field(default_factory=DegradeConfig)
     object_weight: float = 1.0
     own: OwnFramesConfig = field(default_factory=OwnFramesConfig)
@@ -59,20 +66,22 @@ class BlockRecipe(Recipe, ABC):
         for name, least, most in (("batch", 1, 10_000), ("object_weight", 0, 1000)):
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name}: expected {least} to {most}, got {getattr(self, name)}")
-        try:
-            self.block_config()
-        except ValueError as error:
-            raise ValueError(f"plan.{error}") from None
+        if not self.recorded.path:  # recordings are looked through only when they are needed
+            try:
+                self.source()
+            except ValueError as error:
+                raise ValueError(f"plan.{error}") from None
         self.steps_per_block()
 
     def check(self) -> None:
+        self.source()
         if self.plan.workers:
             check_can_be_made(self._cache(), "plan.cache_dir")
 
     def build(self) -> nn.Module:
         model, critic = WorldModel(get_preset(self.preset)), {}
         if self.init:
-            folder = Path(self.init)
+            folder = packaged_path(f"{self.preset}.safetensors") if self.init == PACKAGED else Path(self.init)
             tensors = load_run_weights(folder, "ema") if folder.is_dir() else read_safetensors(folder)[0]
             critic = {name.removeprefix(CRITIC): tensors.pop(name) for name in list(tensors) if name.startswith(CRITIC)}
             load_weights(model, tensors, self.init)
@@ -86,18 +95,16 @@ class BlockRecipe(Recipe, ABC):
                 load_weights(model.critic, critic, self.init)
         return model
 
-    def block_config(self) -> BlockConfig:
-        """Where the pictures come from."""
-        preset = get_preset(self.preset)
-        return BlockConfig(
-            seed=self.seed,
-            towns=self.plan.towns,
-            segments=self.plan.segments,
-            frames=self.plan.frames,
-            height_px=preset.height_px,
-            width_px=preset.width_px,
-            town_seconds=self.plan.town_seconds,
-        )
+    def source(self) -> BlockSource:
+        """Where the pictures come from. Raises ``ValueError`` for recordings that are refused."""
+        preset, plan, recorded = get_preset(self.preset), self.plan, self.recorded
+        shape: dict[str, Any] = {"seed": self.seed, "towns": plan.towns, "segments": plan.segments, "frames": plan.frames}
+        shape |= {"height_px": preset.height_px, "width_px": preset.width_px}
+        if not recorded.path:
+            return BlockConfig(**shape, town_seconds=plan.town_seconds)
+        least = plan.frames + plan.segments - 1
+        stretches = find_stretches(Path(recorded.path), least, recorded.until_s, recorded.cameras)
+        return RecordedConfig(**shape, stretches=stretches, vertical_anchor=recorded.vertical_anchor)
 
     def steps_per_block(self) -> int:
         """Train steps that one block serves. Raises ``ValueError`` where it serves none."""
@@ -137,7 +144,17 @@ class BlockRecipe(Recipe, ABC):
 
     def prefetcher(self, first_block: int) -> BlockPrefetcher:
         """The blocks from ``first_block`` on."""
-        return BlockPrefetcher(self.block_config(), first_block, self.plan.workers, self._cache())
+        make = read_recorded if self.recorded.path else render_town
+        return BlockPrefetcher(self.source(), first_block, self.plan.workers, self._cache(), render=make)
+
+    def shown(self) -> Reference:
+        """What sample strips compare with: an evaluation town, or the end of the longest stretch that is trained on."""
+        config, frames = get_preset(self.preset), STRIP_FRAMES[-1] + 1
+        if not self.recorded.path:
+            return painted_town(STRIP_SEED, frames, config.height_px, config.width_px)
+        source = self.source()
+        assert isinstance(source, RecordedConfig)
+        return recorded_end(source, frames)
 
     def _cache(self) -> Path:
         return Path(self.plan.cache_dir or Path.home() / ".cache" / "everroad" / f"{self.name}-{self.seed}")

@@ -167,7 +167,7 @@ class DenoiserRecipe(BlockRecipe):
         return clean.index_copy(0, rows, target), asked.index_copy(0, rows, told)
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[ndarray, "h w 3"] | None:
-        return rollout_strip(module)  # type: ignore[arg-type]
+        return rollout_strip(module, self.shown())  # type: ignore[arg-type]
 
 
 @torch.no_grad()

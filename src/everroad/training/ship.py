@@ -2,9 +2,9 @@
 ``--decoder RUN``, ``--sketch RUN…`` and ``--finish RUN…`` those of the parts that train alone.
 
 The card holds what is known of the run: data, recipe and its settings, command, hardware, hours, training samples of every
-stage, git commit. Runs that began with shipped weights go on from those weights' card (``--after CARD``). Runs that did not
-gain and do not ship are told apart (``--given-up RUN…``). Scores are added by
-``--scores REPORT`` (an ``evaluate quick`` report whose first model this is).
+stage, git commit. Runs that began with shipped weights go on from those weights' card (``--after CARD``; that of the packaged
+weights is found where the first run began with ``init=packaged``). Runs that did not gain and do not ship are told apart
+(``--given-up RUN…``). Scores are added by ``--scores REPORT`` (an ``evaluate quick`` report whose first model this is).
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ import torch
 from torch import Tensor
 
 from everroad.data.addressing import plain
-from everroad.model.checkpoint import load_weights, read_safetensors, save_world_model
+from everroad.model.checkpoint import load_weights, packaged_path, read_safetensors, save_world_model
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 from everroad.stream.folder import DISK_ERRORS
 from everroad.stream.hardware import describe_hardware
+from everroad.training.block_recipe import PACKAGED
 from everroad.training.checkpoint import copy_tensors, load_run_weights
 from everroad.training.detail import FinishRecipe, SketchRecipe
 from everroad.training.layout_critic import CRITIC
 from everroad.training.recipes import RECIPES
 
 DETAIL = "autoencoder.detail."
+PAINTED = "towns authored from seeds 0 to 999,999 and painted by everroad.render"
+UNRECORDED = "; no recorded picture"
 
 
 def run_facts(run_dir: Path) -> dict[str, Any]:
@@ -73,6 +76,18 @@ def changed_settings(recipe: dict[str, Any]) -> list[str]:
         return found
 
     return [text for text in differences(recipe, named, "") if not text.startswith("loop.")]
+
+
+def data_of(run_dirs: Sequence[Path], before: dict[str, Any]) -> str:
+    """What the runs were trained on, after what the card of the weights before them says."""
+    plans = [json.loads((run / "recipe.json").read_text())["recipe"].get("recorded", {}) for run in run_dirs]
+    named = {
+        Path(plan["path"]).name + (f" (of each what lies before {plan['until_s']:g} s)" if plan["until_s"] else "")
+        for plan in plans
+        if plan.get("path")
+    }
+    data = before.get("data", PAINTED + UNRECORDED)
+    return f"{data.removesuffix(UNRECORDED)}; recorded pictures: {', '.join(sorted(named))}" if named else data
 
 
 def scores_of(report_path: Path) -> dict[str, Any]:
@@ -148,11 +163,11 @@ def ship(
         for run in runs[-1:]:
             tensors |= {name: t for name, t in load_run_weights(run, "ema").items() if name.startswith(part)}
     load_weights(model, tensors, "weights to ship")
-    before = earlier or {}
+    before = earlier or _packaged_card(run_dirs)
     parts = {"stages": run_dirs, "sketch": sketch_dirs, "finish": finish_dirs, "given_up": given_up_dirs}
     told = {part: [*before.get(part, []), *(run_facts(run) for run in runs)] for part, runs in parts.items()}
     card = {
-        "data": "towns authored from seeds 0 to 999,999 and painted by everroad.render; no recorded picture",
+        "data": data_of([run for runs in parts.values() for run in runs] + ([decoder_dir] if decoder_dir else []), before),
         "stages": told["stages"],
         "decoder": run_facts(decoder_dir) if decoder_dir else before.get("decoder"),
         "sketch": told["sketch"],
@@ -167,6 +182,14 @@ def ship(
     out.parent.mkdir(parents=True, exist_ok=True)
     save_world_model(model, out, card)
     return card
+
+
+def _packaged_card(run_dirs: Sequence[Path]) -> dict[str, Any]:
+    """The card of the weights that the first run began with, where these are the packaged ones."""
+    if not run_dirs:
+        return {}
+    recipe = json.loads((run_dirs[0] / "recipe.json").read_text())["recipe"]
+    return json.loads(packaged_path(f"{recipe['preset']}.json").read_text()) if recipe.get("init") == PACKAGED else {}
 
 
 def _preset(run_dir: Path) -> str:

@@ -1,4 +1,4 @@
-"""Sample strips: what the model makes of one evaluation town, beside the painter's own pictures."""
+"""Sample strips: what the model makes of one evaluation town, or of a recording, beside the true pictures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from everroad.conditions.build import build_conditions
 from everroad.conditions.rig import fit_camera, front_camera
 from everroad.conditions.types import Conditions
+from everroad.data.recorded_clips import RecordedConfig, RecordedSpec, read_recorded
 from everroad.model.world_model import WorldModel
 from everroad.render.painter import Painter
 from everroad.scenario.town import author_town
@@ -27,7 +28,7 @@ STRIP_FRAMES = (1, 4, 8, 16, 32)
 
 @dataclass(frozen=True)
 class Reference:
-    """A painted town: pictures and conditions of frames 0 .. f-1."""
+    """True pictures and their conditions, frames 0 .. f-1."""
 
     images: UInt8[Tensor, "f 3 h w"]
     conditions: tuple[Conditions, ...]
@@ -50,18 +51,27 @@ def painted_town(town_seed: int, frames: int, height_px: int, width_px: int) -> 
     return Reference(torch.stack(images), tuple(conditions))
 
 
-def rollout_strip(model: WorldModel) -> UInt8[ndarray, "h w 3"]:
-    """Two rows, painter above model, of frames ``STRIP_FRAMES`` of a roll-out from frame 0."""
-    config = model.config
-    town = painted_town(STRIP_SEED, STRIP_FRAMES[-1] + 1, config.height_px, config.width_px)
+def recorded_end(source: RecordedConfig, frames: int) -> Reference:
+    """The last frames, up to ``frames``, of the longest stretch of recordings."""
+    longest = max(source.stretches, key=lambda stretch: stretch.frames)
+    frames = min(frames, longest.frames)
+    first = longest.first_frame + longest.frames - frames
+    spec = RecordedSpec(longest.path, longest.camera, first, frames, source.vertical_anchor)
+    clip = read_recorded([spec], source.height_px, source.width_px)[0]
+    return Reference(clip.images, tuple(clip.conditions.split()))
+
+
+def rollout_strip(model: WorldModel, truth: Reference) -> UInt8[ndarray, "h w 3"]:
+    """Two rows, truth above model, of those of the frames ``STRIP_FRAMES`` that there are, of a roll-out from frame 0."""
+    shown = [index for index in STRIP_FRAMES if index < len(truth.images)]
     device = next(model.parameters()).device
-    image = town.images[:1, None].float() / 255
-    state = start(model, image.to(device), town.conditions[0], 0, ("CAM_FRONT",), model_hash="strip")
+    image = truth.images[:1, None].float() / 255
+    state = start(model, image.to(device), truth.conditions[0], 0, ("CAM_FRONT",), model_hash="strip")
     pairs = []
-    for index in range(1, STRIP_FRAMES[-1] + 1):
-        frame, state = next_frame(model, state, town.conditions[index])
-        if index in STRIP_FRAMES:
+    for index in range(1, shown[-1] + 1):
+        frame, state = next_frame(model, state, truth.conditions[index])
+        if index in shown:
             made = frame.decode_uint8(model)[0, 0].cpu()
-            pairs.append(torch.cat([town.images[index], made], 1).permute(1, 2, 0).numpy())
+            pairs.append(torch.cat([truth.images[index], made], 1).permute(1, 2, 0).numpy())
     strip = np.concatenate(pairs, 1)
     return cv2.resize(strip, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_NEAREST).astype(np.uint8)

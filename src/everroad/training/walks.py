@@ -139,7 +139,7 @@ class WalkRecipe(DenoiserRecipe):
         return losses.mean(), by_noise_level(losses.detach(), data.sigma)
 
     def sample_strip(self, module: nn.Module, train_step: int) -> UInt8[np.ndarray, "h w 3"] | None:
-        return rollout_strip(module)  # type: ignore[arg-type]
+        return rollout_strip(module, self.shown())  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)
