@@ -1,4 +1,4 @@
-"""KITTI object files of one camera at key frames: 
+"""KITTI object files of one camera at key frames: label_2, calib, velodyne. Our camera axes are KITTI's too.
 
 A label's location is the middle of the box's bottom face, rotation_y the heading around the camera's y axis (0: along its x
 axis), alpha that heading seen along the ray to the box. Truncation is the share of the box's projected rectangle outside the

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8, UInt16
 from numpy import ndarray
 
+from everroad.conditions.rig import fit_image
 from everroad.export.options import ImageFormat
 from everroad.media import read_image, refuse_broken_image
 from everroad.render.painter import Painter
@@ -54,13 +55,19 @@ def painted_pictures(scenario: Scenario, painter: Painter, image_format: ImageFo
     return picture_of
 
 
-def recorded_pictures(scenario: Scenario, image_folder: Path, image_format: ImageFormat) -> PictureOf:
-    """The scenario's recorded images; JPEG and PNG files byte for byte, others encoded anew.
+def recorded_pictures(
+    scenario: Scenario, image_folder: Path, image_format: ImageFormat, size_px: tuple[int, int] | None = None
+) -> PictureOf:
+    """The scenario's recorded images; JPEG and PNG files byte for byte, others, and those brought to ``size_px`` (height,
+    width), encoded anew.
 
     Raises ``ValueError`` (when a picture is asked for) for one that cannot be read or has another size than its camera.
     """
 
-    def picture_of(frame_index: int, camera: Camera) -> EncodedPicture | None:
+    own = {camera.name: camera for camera in scenario.cameras}
+
+    def picture_of(frame_index: int, fitted: Camera) -> EncodedPicture | None:
+        camera = own[fitted.name]
         name = scenario.images[camera.name][frame_index]
         if not name:
             return None
@@ -70,6 +77,8 @@ def recorded_pictures(scenario: Scenario, image_folder: Path, image_format: Imag
         if wanted != got:
             text = f"{wanted[0]}x{wanted[1]} like camera {camera.name}, got {got[0]}x{got[1]}"
             raise ValueError(f"{path}: expected a picture of {text}; mend the camera, or the picture")
+        if size_px is not None:
+            return encode(fit_image(image, *size_px), image_format)
         ending = _COPIED.get(path.suffix.lower())
         return encode(image, image_format) if ending is None else EncodedPicture(path.read_bytes(), ending)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from everroad.conditions.rig import front_camera
+from everroad.conditions.rig import fit_camera, front_camera
 from everroad.export import lidar
 from everroad.export.finalize import finalize
 from everroad.export.folder import check_folder
@@ -29,6 +29,7 @@ def export_scenario(
     options: ExportOptions | None = None,
     *,
     pictures: PictureSource = "painter",
+    size_px: tuple[int, int] | None = None,
     image_folder: Path | None = None,
     points_of: lidar.PointsOf | None = None,
     shard_only: bool = False,
@@ -41,6 +42,7 @@ def export_scenario(
         out: folder of the export.
         options: names, formats, overwrite; the defaults if not given.
         pictures: "painter" paints all cameras; "recorded" takes the recorded images of the cameras that have some.
+        size_px: height and width to crop and scale pictures and cameras to; their own where not given.
         image_folder: what the scenario's image paths are relative to.
         points_of: lidar points by frame index (see ``lidar.PointsOf``); the painter's depth where not given.
         shard_only: leave the joining to a later ``finalize``: for many processes at once.
@@ -53,16 +55,19 @@ def export_scenario(
     picked = _with_pictures(scenario, pictures, image_folder or Path())
     check_cameras(picked)
     check_folder(out, options)
-    painter = Painter(picked) if pictures == "painter" else None
+    scene = picked
+    if size_px is not None:
+        scene = replace(picked, cameras=tuple(fit_camera(camera, *size_px) for camera in picked.cameras))
+    painter = Painter(scene) if pictures == "painter" else None
     picture_of: PictureOf = (
-        recorded_pictures(picked, image_folder or Path(), options.image_format)
+        recorded_pictures(picked, image_folder or Path(), options.image_format, size_px)
         if painter is None
-        else painted_pictures(picked, painter, options.image_format)
+        else painted_pictures(scene, painter, options.image_format)
     )
-    digest = content_digest(picked, options, {"pictures": pictures, "lidar": "given" if points_of else "painter"})
-    front = front_camera(picked.cameras)
-    writer = open_scene(out, picked, options, digest, painter=painter, points_of=points_of, front=front)
-    write_all(writer, picked, picture_of, progress)
+    digest = content_digest(scene, options, {"pictures": pictures, "lidar": "given" if points_of else "painter"})
+    front = front_camera(scene.cameras)
+    writer = open_scene(out, scene, options, digest, painter=painter, points_of=points_of, front=front)
+    write_all(writer, scene, picture_of, progress)
     if not shard_only:
         finalize(out)
     return writer.name

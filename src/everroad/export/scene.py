@@ -36,7 +36,7 @@ from everroad.scenario.types import Camera, Scenario, SceneFrame
 
 
 class SceneWriter:
-    """Writes frames 0, 1, ... of a scenario, then ``close``; ``abandon`` takes back what was written. ``open_scene`` makes one."""
+    """Writes frames 0, 1, ... of a scenario, then ``close``; ``abandon`` takes back what was written. See ``open_scene``."""
 
     def __init__(
         self,
@@ -69,16 +69,17 @@ class SceneWriter:
         """Writes one frame of all cameras."""
         frame = self._scenario.frame(frame_index)
         key = frame_index in self._keys
-        looked = key or {"depth", "instances"} & set(self._options.also)
         seen: dict[str, Seen] = {}
         for camera in self._scenario.cameras:
             picture = picture_of(camera)
             if picture is None:
                 continue
             stem = self._write_picture(frame_index, camera, picture, key)
-            if looked:
+            if key:
                 seen[camera.name] = self._witness.look(frame, camera)
-                self._write_ids(camera, stem, seen[camera.name])
+                self._write_ids(camera, stem, seen[camera.name].instance, seen[camera.name].depth_m)
+            elif {"depth", "instances"} & set(self._options.also):
+                self._write_ids(camera, stem, *self._witness.ids(frame, camera))
         if key:
             self._write_key_frame(frame, seen, picture_of)
 
@@ -137,12 +138,12 @@ class SceneWriter:
         self._shots.append(Shot(frame_index, camera.name, filename, picture.ending.removeprefix("."), *size))
         return stem
 
-    def _write_ids(self, camera: Camera, stem: str, seen: Seen) -> None:
+    def _write_ids(self, camera: Camera, stem: str, instance: np.ndarray, depth_m: np.ndarray) -> None:
         channel = folder_name(camera.name)
         if "depth" in self._options.also:
-            pictures.write_grey16(self._path(f"depth/{channel}/{stem}.png"), pictures.depth_picture(seen.depth_m))
+            pictures.write_grey16(self._path(f"depth/{channel}/{stem}.png"), pictures.depth_picture(depth_m))
         if "instances" in self._options.also:
-            pictures.write_grey16(self._path(f"instances/{channel}/{stem}.png"), seen.instance)
+            pictures.write_grey16(self._path(f"instances/{channel}/{stem}.png"), instance)
 
     def _write_key_frame(
         self, frame: SceneFrame, seen: dict[str, Seen], picture_of: Callable[[Camera], EncodedPicture | None]

@@ -24,7 +24,7 @@ NEAR_M = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """What one camera sees of one actor. ``box_px`` is left, top, right, bottom of the seen pixels, right and bottom exclusive."""
+    """What one camera sees of one actor. ``box_px``: left, top, right, bottom of the seen pixels, the last two exclusive."""
 
     seen_px: int
     whole_px: int
@@ -65,11 +65,16 @@ class Witness:
         assert depth_m is not None
         return depth_m
 
+    def ids(self, frame: SceneFrame, camera: Camera) -> tuple[UInt16[ndarray, "h w"], Float[ndarray, "h w"]]:
+        """Instance numbers (see ``Seen``) and depth in metres of one picture."""
+        painting = self._paint(frame, camera, frozenset({"instance", "depth"}))
+        assert painting.instance is not None
+        assert painting.depth_m is not None
+        return self._numbered(painting.instance, self._painter), painting.depth_m
+
     def look(self, frame: SceneFrame, camera: Camera) -> Seen:
         """What a camera sees of the actors."""
-        painting = self._paint(frame, camera, frozenset({"instance", "depth"}))
-        assert painting.instance is not None and painting.depth_m is not None
-        instance = self._numbered(painting.instance, self._painter)
+        instance, depth_m = self.ids(frame, camera)
         count = np.bincount(instance.ravel(), minlength=len(self._number) + 1)
         whole = self._whole(frame, camera)
         sights = {}
@@ -78,7 +83,7 @@ class Witness:
             seen_px = int(count[number])
             box = _bounds(instance == number) if seen_px else None
             sights[track_id] = Sight(seen_px, max(whole_px, seen_px), box)
-        return Seen(sights, instance, painting.depth_m)
+        return Seen(sights, instance, depth_m)
 
     def _paint(self, frame: SceneFrame, camera: Camera, want: frozenset[str]) -> Painting:
         return self._painter.paint(replace(frame, signals=()) if self._bare_signals else frame, camera, want)
@@ -123,7 +128,7 @@ class Witness:
 
 
 def projected_box(actor: ActorState, camera: Camera, camera_from_world: Float[ndarray, "4 4"]) -> Float[ndarray, "4"] | None:
-    """Left, top, right, bottom of an actor's box in pixel coordinates, not clipped to the picture; ``None`` behind the camera."""
+    """Left, top, right, bottom of an actor's box in pixels, not clipped to the picture; ``None`` behind the camera."""
     corners = geometry.box_corners(actor.size_lwh_m, camera_from_world @ actor.world_from_actor)
     starts, ends, ahead = geometry.clip_segments_near(corners[_EDGES[:, 0]], corners[_EDGES[:, 1]], NEAR_M)
     if not ahead.any():
