@@ -32,10 +32,10 @@ BOX_MARGIN_M = 0.02
 _VIEW_PX, _ABOVE_PX, _BELOW_PX = 360, 52, 156
 VIEWS: tuple[Camera, ...] = tuple(
     level_camera(
-        f"{CHANNEL}_{yaw}", position_m=(0.94, 0.0, 1.84), yaw_deg=yaw, focal_px=_VIEW_PX / 2,
+        f"{CHANNEL}_{yaw:g}", position_m=(0.94, 0.0, 1.84), yaw_deg=yaw, focal_px=_VIEW_PX / 2,
         centre_px=((_VIEW_PX - 1) / 2, float(_ABOVE_PX)), size_px=(_VIEW_PX, _ABOVE_PX + _BELOW_PX),
     )
-    for yaw in (0, 90, 180, 270)
+    for yaw in (0.0, 90.0, 180.0, 270.0)
 )  # fmt: skip
 
 # Frame index to points (n, 3 to 5): x y z in the ego frame in metres, then intensity and ring where there are any.
