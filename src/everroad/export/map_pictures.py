@@ -10,8 +10,8 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 # The devkit takes masks at ten pixels a metre, and loads one whole: beyond this one is not drawn.
-MASK_PX_PER_M, MOST_MASK_PX = 10, 2**29
-BASE_PX_PER_M, MOST_BASE_PX = 2, 2**26
+MASK_PX_PER_M, MOST_MASK_PX = 10.0, 2**29
+BASE_PX_PER_M, MOST_BASE_PX = 2.0, 2**26
 FOREGROUND = 255
 # The devkit's BitMap looks for the masks of its four maps under these names.
 OFFICIAL_MASKS = {

@@ -93,6 +93,8 @@ class SceneWriter:
             layers, bounds = scenario_layers(self._scenario)
             write_json(place / MAP, layers)
             self._files += [f"{own}/{SCENE}", f"{own}/{MAP}"]
+            if "instances" in self._options.also:
+                write_json(self._path(f"instances/{self.name}.json"), self._instance_names())
             facts = SceneFacts(
                 self.name, self._folder.location, self._scenario, self._stamps, self._keys, self._shots, self._witnessed
             )
@@ -107,7 +109,6 @@ class SceneWriter:
                 "files": sorted(self._files),
                 "coco": self._coco,
                 "kitti": self._kitti,
-                "instances": {str(number): track_id for number, track_id in self._witness.names.items()},
                 "tables": scene_tables(facts),
             }
             write_json(place / SHARD, shard)
@@ -188,6 +189,15 @@ class SceneWriter:
         write_atomically(self._path(f"{stage}/calib/{stem}.txt"), kitti.calibration(self._front).encode())
         write_atomically(self._path(f"{stage}/velodyne/{stem}.bin"), kitti.velodyne(points).astype("<f4").tobytes())
         self._kitti.append(stem)
+
+    def _instance_names(self) -> dict[str, Any]:
+        """What the numbers in the instance pictures are."""
+        actors = {
+            str(number): {"track_id": actor.track_id, "category": actor.category}
+            for number, actor in enumerate(self._scenario.actors, start=1)
+        }
+        facts = {"format": "everroad.instances", "format_version": FORMAT_VERSION, "nothing": 0, "actors": actors}
+        return {**facts, "buildings_from": len(actors) + 1}
 
     def _images(self) -> dict[str, tuple[str, ...]]:
         """Paths of the exported pictures as the scene file names them."""
