@@ -100,7 +100,7 @@ def generate(
     read = read_scenario(scenario, rig=rig, without_map=without_map)
     from everroad.stream.run import generate_run
 
-    sink = None if export is None else generated_export(export, exported, overwrite)
+    sink = generated_export(export, exported, overwrite)
     world_model, card = load_model(model, compute)
     options: dict[str, Any] = {"frames": frames, "seed": seed, "camera": camera, "start": start, "steps": steps, "png": png}
     options |= {"vertical_anchor": vertical_anchor, "reference": not no_reference, "overwrite": overwrite}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
 
+from everroad.stream.folder import check_can_be_made
+
 if TYPE_CHECKING:
     from everroad.export.generated import GeneratedExport
     from everroad.export.options import ExportOptions
@@ -53,8 +55,13 @@ def export_options(exported: Exported, overwrite: bool) -> ExportOptions:
     )
 
 
-def generated_export(export: Export, exported: Exported, overwrite: bool) -> GeneratedExport:
-    """What takes a run's frames for ``--export nuscenes DIR``."""
+def generated_export(export: Export | None, exported: Exported, overwrite: bool) -> GeneratedExport | None:
+    """What takes a run's frames for ``--export nuscenes DIR``. Raises ``ValueError`` for options of an export without it."""
+    if export is None:
+        if exported != EXPORTED:
+            raise ValueError("--export: expected it beside options of a data set, got none; add --export nuscenes DIR")
+        return None
     from everroad.export.generated import GeneratedExport
 
+    check_can_be_made(export[1], "--export")
     return GeneratedExport(export[1], export_options(exported, overwrite))

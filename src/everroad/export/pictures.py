@@ -72,11 +72,7 @@ def recorded_pictures(
         if not name:
             return None
         path = image_folder / name
-        image = read_image(path)
-        wanted, got = (camera.width_px, camera.height_px), (image.shape[1], image.shape[0])
-        if wanted != got:
-            text = f"{wanted[0]}x{wanted[1]} like camera {camera.name}, got {got[0]}x{got[1]}"
-            raise ValueError(f"{path}: expected a picture of {text}; mend the camera, or the picture")
+        image = _of_size(path, camera)
         if size_px is not None:
             return encode(fit_image(image, *size_px), image_format)
         ending = _COPIED.get(path.suffix.lower())
@@ -85,13 +81,23 @@ def recorded_pictures(
     return picture_of
 
 
+def _of_size(path: Path, camera: Camera) -> Picture:
+    image = read_image(path)
+    wanted, got = (camera.width_px, camera.height_px), (image.shape[1], image.shape[0])
+    if wanted != got:
+        text = f"{wanted[0]}x{wanted[1]} like camera {camera.name}, got {got[0]}x{got[1]}"
+        raise ValueError(f"{path}: expected a picture of {text}; mend the camera, or the picture")
+    return image
+
+
 def recorded_cameras(scenario: Scenario) -> tuple[Camera, ...]:
     """The cameras that have recorded images."""
     return tuple(camera for camera in scenario.cameras if any(scenario.images.get(camera.name, ())))
 
 
 def check_recorded(scenario: Scenario, image_folder: Path, key_frames: list[int]) -> None:
-    """Raises ``ValueError`` for an image that is missing at a key frame, is no file, or lacks its end."""
+    """Raises ``ValueError`` for an image that is missing at a key frame, is no file, or lacks its end, and for a camera whose
+    first image has another size than it. The sizes of the rest are looked at when they are read."""
     for camera in recorded_cameras(scenario):
         for i, name in enumerate(scenario.images[camera.name]):
             if not name and i in key_frames:
@@ -106,6 +112,8 @@ def check_recorded(scenario: Scenario, image_folder: Path, key_frames: list[int]
                     f"{path}: expected the recorded image of frame {i}, got no file; add it, or export painted ones"
                 )
             refuse_broken_image(path)
+            if i == 0:
+                _of_size(path, camera)
 
 
 def write_picture(path: Path, picture: EncodedPicture) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -29,6 +29,7 @@ from everroad.stream.state import StreamState, make_with, refuse_steps, shortene
 Progress = Callable[[int, int], None]  # frames done, frames in all
 
 
+@runtime_checkable
 class FrameSink(Protocol):
     """Takes a run's pictures while they are made, beside the video."""
 
