@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.export.scenes import drive
 
 from everroad.export.generated import GeneratedExport
 from everroad.export.options import ExportOptions
 from everroad.media import read_image
 from everroad.scenario.types import Camera, Scenario
 from everroad.stream.run import generate_run
-from tests.export.scenes import drive
 
 
 class Sink:
