@@ -14,6 +14,7 @@ from everroad import __version__
 from everroad.commands import edit as _edit  # noqa: F401 (adds its commands to those of scenario)
 from everroad.commands.bench import bench_app
 from everroad.commands.evaluate import evaluate_app
+from everroad.commands.export import EXPORTED, Export, Exported, generated_export
 from everroad.commands.scenario import TOWN_RATE_HZ, scenario_app
 from everroad.console import (
     COMPUTE,
@@ -69,8 +70,8 @@ def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
 def generate(
     scenario: Path, /, *, out: Path, frames: AtLeastOne | None = None, seed: NotNegative = 0, camera: str | None = None,
     start: str | None = None, steps: AtLeastOne | None = None, vertical_anchor: float = 0.5, rig: str | None = None,
-    without_map: bool = False, no_reference: bool = False, png: bool = False, overwrite: bool = False, model: Model = MODEL,
-    compute: Compute = COMPUTE,
+    without_map: bool = False, no_reference: bool = False, png: bool = False, export: Export | None = None,
+    overwrite: bool = False, exported: Exported = EXPORTED, model: Model = MODEL, compute: Compute = COMPUTE,
 ) -> None:  # fmt: skip
     """Generate video of a scenario, which is resampled to the model's frame rate.
 
@@ -87,7 +88,8 @@ def generate(
         without_map: Leave map and ground height out.
         no_reference: Leave the recorded or painted frames out of the panels.
         png: Write every frame to frames/ too.
-        overwrite: Replace an earlier run in the folder.
+        export: Format and folder of a data set that the frames become a scene of: nuscenes DIR.
+        overwrite: Replace an earlier run in the folder, and the scene of an earlier export.
     """
     from everroad.stream.folder import check_folder
 
@@ -99,10 +101,12 @@ def generate(
     read = read_scenario(scenario, rig=rig, without_map=without_map)
     from everroad.stream.run import generate_run
 
+    sink = generated_export(export, exported, overwrite)
     world_model, card = load_model(model, compute)
     options: dict[str, Any] = {"frames": frames, "seed": seed, "camera": camera, "start": start, "steps": steps, "png": png}
     options |= {"vertical_anchor": vertical_anchor, "reference": not no_reference, "overwrite": overwrite}
     options |= {"image_folder": scenario.parent, "device": compute.device, "dtype": networks_dtype(compute)}
+    options |= {"sink": sink}
     with kept_is_said(out, "*.partial.mp4"), progress_bar("generate", compute.quiet) as progress:
         report = generate_run(world_model, card, read, out, progress=progress, **options)
     _say_run(report, out, compute.quiet)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import App
 
 from everroad.commands.clip import CLIP, Clip, video_options
+from everroad.commands.export import EXPORTED, Exported, Format, export_options
 from everroad.console import AtLeastOne, NotNegative, kept_is_said, output_file, progress_bar, say
+from everroad.stream.folder import check_can_be_made, empty_folders_go
 
 scenario_app = App(name="scenario", help="Author, convert and look at scenarios.")
 TOWN_RATE_HZ = 12.0
@@ -93,6 +96,53 @@ def show(
         frames = show_scenario(shown, out, camera or (), frame or (), **options)
     cameras = ", ".join(camera or (one.name for one in shown.cameras)) or "none"
     say(f"{out}: {frames} of {len(shown)} frames, cameras {cameras}", quiet)
+
+
+@scenario_app.command(name="export")
+def export_command(
+    scenario: Path, /, *, out: Path, format: Format = "nuscenes", pictures: Literal["painter", "recorded"] = "painter",
+    size: tuple[AtLeastOne, AtLeastOne] | None = None, rig: str | None = None, without_map: bool = False,
+    frame_rate: float | None = None, shard_only: bool = False, overwrite: bool = False, exported: Exported = EXPORTED,
+    quiet: bool = False,
+) -> None:  # fmt: skip
+    """Export a scenario as one scene of a data set in nuScenes' format, which is made or joined.
+
+    Args:
+        scenario: Scenario file, or folder of a log.
+        out: Folder of the data set.
+        format: Format of the data set.
+        pictures: Where the pictures come from: painter or recorded.
+        size: Height and width of the pictures instead of the cameras' own.
+        rig: Named camera rig instead of the scenario's own cameras.
+        without_map: Leave map and ground height out.
+        frame_rate: Frames a second; 12 for logs, a scenario file's own for those.
+        shard_only: Leave the joining to "everroad scenario finalize": for several processes at once.
+        overwrite: Replace the scene of that name in the data set.
+        quiet: Print nothing but errors.
+    """
+    check_can_be_made(out, "--out")
+    from everroad.scenario.sources import read_scenario
+
+    read = read_scenario(scenario, rig=rig, without_map=without_map, frame_rate_hz=frame_rate)
+    from everroad.export.run import export_scenario
+
+    options = {"pictures": pictures, "size_px": size, "image_folder": scenario.parent, "shard_only": shard_only}
+    with empty_folders_go(out), progress_bar("export", quiet) as progress:
+        name = export_scenario(read, out, export_options(exported, overwrite), progress=progress, **options)
+    say(f"{out}: scene {name}, {len(read)} frames, in {format} format", quiet)
+
+
+@scenario_app.command
+def finalize(folder: Path, /, *, quiet: bool = False) -> None:
+    """Join the finished scenes of an export to its tables, maps and splits; may be run again.
+
+    Args:
+        folder: Folder of the data set.
+        quiet: Print nothing but errors.
+    """
+    from everroad.export.finalize import finalize as join
+
+    say(f"{folder}: {len(join(folder))} scenes", quiet)
 
 
 @scenario_app.command

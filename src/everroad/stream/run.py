@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,7 +19,7 @@ from everroad.media import VideoWriter, contact_sheet, panels, write_png
 from everroad.model.inference import for_inference
 from everroad.model.world_model import WorldModel
 from everroad.scenario.images import refuse_bad_recorded
-from everroad.scenario.types import Scenario
+from everroad.scenario.types import Camera, Scenario
 from everroad.stream import folder as run_folder
 from everroad.stream.generate import Frame, next_frame
 from everroad.stream.hardware import Stopwatch, describe_hardware, usable_device, versions
@@ -28,6 +28,24 @@ from everroad.stream.start import start as start_stream
 from everroad.stream.state import StreamState, make_with, refuse_steps, shortened, state_bytes
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
+
+
+@runtime_checkable
+class FrameSink(Protocol):
+    """Takes a run's pictures while they are made, beside the video."""
+
+    def begin(self, scenario: Scenario, camera: Camera, frames: int, made_with: dict[str, Any]) -> None:
+        """Before the run: its scenario at the model's frame rate, its camera at the model's size, how many frames follow and
+        what they are made with (JSON). May refuse them with ``ValueError``."""
+
+    def write(self, frame_index: int, picture: UInt8[ndarray, "h w 3"]) -> None:
+        """Frames 1, 2, ..., RGB."""
+
+    def end(self) -> None:
+        """After the last frame."""
+
+    def abandon(self) -> None:
+        """Instead of ``end``, where the run fails after ``begin``."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,7 @@ def generate_run(
     overwrite: bool = False,
     png: bool = False,
     reference: bool = True,
+    sink: FrameSink | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Generates frames 1 to ``frames`` (``None``: to the scenario's end) into ``out_dir`` and returns the report.
@@ -68,7 +87,7 @@ def generate_run(
     ``start``: "recorded", "painter", "none" (frame 0 comes from the conditions alone) or a picture file; ``None`` is the
     recorded image where there is one and else the painter's. ``reference`` puts pictures beside the generated frames: the
     recorded ones where the stream starts from one, else the painter's. ``card`` is the model's. The scenario's image paths are
-    relative to ``image_folder``.
+    relative to ``image_folder``. ``sink`` gets the generated pictures too.
 
     Raises ``ValueError`` for input that is refused, before any folder is made. A full disk (``OSError``) and an interrupt
     propagate and leave the partial video.
@@ -76,14 +95,30 @@ def generate_run(
     run_folder.check_folder(out_dir, overwrite, png=png)
     arguments = {"seed": seed, "camera": camera, "vertical_anchor": vertical_anchor, "steps": steps, "dtype": dtype}
     plan = _plan(world_model, card, scenario, frames, start, image_folder, device, reference, **arguments)
-    with run_folder.empty_folders_go(out_dir):
+    with run_folder.empty_folders_go(out_dir), _begun(sink, plan):
         run_folder.make_folder(out_dir, png=png)
         try:
-            return _write(plan, out_dir, png, progress)
+            return _write(plan, out_dir, png, sink, progress)
         except BaseException:
             with contextlib.suppress(OSError):
                 out_dir.rmdir()  # only an empty folder goes
             raise
+
+
+@contextlib.contextmanager
+def _begun(sink: FrameSink | None, plan: _Plan) -> Iterator[None]:
+    """The sink around a run. It ends before the run has its name, and is abandoned where anything goes wrong."""
+    if sink is None:
+        yield
+        return
+    model, sampler = plan.facts["model"], plan.facts["sampler"]
+    made_with = {"model_sha256": model["model_sha256"], "seed": plan.facts["seed"], "start": plan.facts["start"], **sampler}
+    sink.begin(plan.source.scenario, plan.source.camera, plan.frames, made_with)
+    try:
+        yield
+    except BaseException:
+        sink.abandon()
+        raise
 
 
 def _plan(
@@ -163,7 +198,7 @@ def _plan(
     return _Plan(world_model, source, state, frames, shown, watch, facts)
 
 
-def _write(plan: _Plan, out_dir: Path, png: bool, progress: Progress | None) -> dict[str, Any]:
+def _write(plan: _Plan, out_dir: Path, png: bool, sink: FrameSink | None, progress: Progress | None) -> dict[str, Any]:
     sheet: list[list[Picture]] = []
     sheet_frames = sheet_indices(plan.frames)
     rate_hz, watch, state = plan.world_model.config.frame_rate_hz, plan.watch, plan.state
@@ -186,10 +221,14 @@ def _write(plan: _Plan, out_dir: Path, png: bool, progress: Progress | None) -> 
                 panel_video.write(panels(pictures, captions))
                 if png:
                     write_png(out_dir / run_folder.FRAMES / f"{i:06d}.png", generated)
+                if sink is not None:
+                    sink.write(i, generated)
             if i in sheet_frames:
                 sheet.append(pictures)
             if progress is not None:
                 progress(i, plan.frames)
+        if sink is not None:
+            sink.end()
         write_png(out_dir / run_folder.SHEET, _sheet(sheet, sheet_frames, captions))
         report = {**plan.facts, **_timings(watch), "state_bytes": state_bytes(state)}
         partial_report = run_folder.write_report(out_dir, report)

@@ -1,0 +1,134 @@
+"""The export folder: what may lie in it, who may write to it, and what counts as a finished scene.
+
+A scene's pictures are written to their places first and its shard last. What no shard names does not count, so a process that
+is killed leaves nothing that anybody reads. Locks are those of the operating system, which go with the process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from everroad.export.options import ExportOptions
+from everroad.scenario.files import read_bytes, write_atomically
+
+FORMAT, FORMAT_VERSION = "everroad.export", 1
+OWN, CARD, SHARD, SCENE, MAP = "everroad", "export.json", "shard.json.gz", "scene.json", "map.json.gz"
+LOCKS, KITTI_STAGE = ".locks", "kitti"
+
+
+@dataclass(frozen=True)
+class ExportFolder:
+    """An export folder whose card fits: one version and one location."""
+
+    root: Path
+    version: str
+    location: str
+
+    def scene(self, name: str) -> Path:
+        """The folder of what the tables cannot hold of a scene."""
+        return self.root / OWN / name
+
+    def scene_names(self) -> list[str]:
+        """The finished scenes, sorted."""
+        return sorted(path.parent.name for path in (self.root / OWN).glob(f"*/{SHARD}"))
+
+    def shard(self, name: str) -> dict[str, Any] | None:
+        """A finished scene's rows; ``None`` where there is none. Raises ``ValueError`` for a broken file."""
+        path = self.scene(name) / SHARD
+        return read_json(path) if path.is_file() else None
+
+
+def check_folder(root: Path, options: ExportOptions) -> None:
+    """Raises ``ValueError`` unless an export like this may be written there. Makes nothing."""
+    if root.is_dir() and any(root.iterdir()):
+        card = open_folder(root)
+        for what in ("version", "location"):
+            there, asked = getattr(card, what), getattr(options, what)
+            if there != asked:
+                raise ValueError(f"{root}: expected an export with {what} {asked}, got one with {there}; name another folder")
+    elif root.exists() and not root.is_dir():
+        raise ValueError(f"{root}: expected a folder, got a file; name another")
+
+
+def open_folder(root: Path) -> ExportFolder:
+    """The export that lies there. Raises ``ValueError`` where none does, or one of another format version."""
+    path = root / OWN / CARD
+    if not path.is_file():
+        raise ValueError(f"{root}: expected a new folder or an export, got one that holds something else; name another")
+    card = read_json(path)
+    if card.get("format") != FORMAT or card.get("format_version") != FORMAT_VERSION:
+        got = f"{card.get('format')} {card.get('format_version')}"
+        raise ValueError(f"{path}: expected {FORMAT} {FORMAT_VERSION}, got {got}; name another folder")
+    return ExportFolder(root, str(card["version"]), str(card["location"]))
+
+
+def make_folder(root: Path, options: ExportOptions) -> ExportFolder:
+    """Opens the export there, or makes a new one. Raises ``ValueError`` like ``check_folder``."""
+    check_folder(root, options)
+    locks = root / OWN / LOCKS
+    card = root / OWN / CARD
+    if not card.is_file():
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+        except NotADirectoryError:
+            raise ValueError(f"{root}: expected a place for a folder, got a file on the way; name another") from None
+        facts = {"format": FORMAT, "format_version": FORMAT_VERSION, "version": options.version, "location": options.location}
+        write_json(card, facts)
+    return open_folder(root)
+
+
+@contextmanager
+def locked(folder: ExportFolder, name: str, *, wait: bool) -> Iterator[None]:
+    """Holds a lock of the folder. Without ``wait`` raises ``ValueError`` while another process holds it."""
+    locks = folder.root / OWN / LOCKS
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / name).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"{folder.root}: expected scene {name} free, got it while another process writes it; wait, or rename it"
+            ) from None
+        yield
+
+
+def remove_scene(folder: ExportFolder, name: str, files: list[str]) -> None:
+    """Removes the files of a scene that does not count, and its own folder."""
+    remove_files(folder, files)
+    shutil.rmtree(folder.scene(name), ignore_errors=True)
+
+
+def remove_files(folder: ExportFolder, files: list[str]) -> None:
+    """Removes files of the export, and the folders that are empty then."""
+    for relative in files:
+        (folder.root / relative).unlink(missing_ok=True)
+    for place in sorted({(folder.root / relative).parent for relative in files}, reverse=True):
+        for parent in (place, *place.parents):
+            if parent == folder.root.parent:
+                break
+            with suppress(OSError):  # not empty
+                parent.rmdir()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises ``ValueError`` for a file that cannot be read or is none."""
+    content = read_bytes(path)
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: expected JSON, got '{error}'; export it again") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: expected a JSON object, got {type(value).__name__}; export it again")
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON, whole or not at all; packed where the name ends in ``.gz``."""
+    write_atomically(path, json.dumps(value, allow_nan=False, separators=(",", ":")).encode() + b"\n")

@@ -1,0 +1,91 @@
+"""``GeneratedExport``: takes a run's frames while they are made and exports them as one scene of one camera.
+
+The labels are the scenario's: what the model was asked for, not what it drew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from everroad.export.finalize import finalize
+from everroad.export.folder import check_folder
+from everroad.export.opening import check_cameras, content_digest, open_scene
+from everroad.export.options import ExportOptions, folder_name
+from everroad.export.pictures import encode
+from everroad.export.scene import SceneWriter
+from everroad.scenario.types import Actor, Camera, Poses, Scenario
+
+
+class GeneratedExport:
+    """A sink of generated frames: ``begin``, then ``write`` frames 1, 2, ..., then ``end``; or ``abandon``.
+
+    Frame 1 of the run is frame 0 of the scene: the start image, which nobody generated, is left out.
+    """
+
+    def __init__(self, out: Path, options: ExportOptions) -> None:
+        self._out, self._options = out, options
+        self._writer: SceneWriter | None = None
+        self._camera: Camera | None = None
+
+    def begin(self, scenario: Scenario, camera: Camera, frames: int, made_with: dict[str, Any]) -> None:
+        """Takes the run's scenario (at the model's frame rate), its camera (at the model's size), how many frames there will be
+        and what they are made with. Raises ``ValueError`` for a folder, or a scene in it, that refuses them."""
+        scene = replace(frames_from(scenario, 1, frames), cameras=(camera,), images={})
+        name = self._options.scene_name or folder_name(f"{scenario.name}-{camera.name}-seed{made_with['seed']}")
+        options = replace(self._options, scene_name=name)
+        check_cameras(scene)
+        check_folder(self._out, options)
+        digest = content_digest(scene, options, made_with)
+        self._writer = open_scene(self._out, scene, options, digest, painter=None, front=camera)
+        self._camera = camera
+
+    def write(self, frame_index: int, picture: UInt8[ndarray, "h w 3"]) -> None:
+        """One generated frame, RGB at the camera's size."""
+        if self._writer is not None and not self._writer.done:
+            encoded = encode(picture, self._options.image_format)
+            self._writer.write(frame_index - 1, lambda _: encoded)
+
+    def end(self) -> None:
+        """All frames are there: the scene counts, and the export's tables have it."""
+        if self._writer is not None:
+            self._writer.close()
+            finalize(self._out)
+
+    def abandon(self) -> None:
+        """The run did not end: its frames go."""
+        if self._writer is not None:
+            self._writer.abandon()
+
+
+def frames_from(scenario: Scenario, first: int, frames: int) -> Scenario:
+    """``frames`` frames of a scenario from ``first`` on, which becomes time 0."""
+    span = slice(first, first + frames)
+    return replace(
+        scenario,
+        time_s=scenario.time_s[span] - scenario.time_s[first],
+        start_stamp_ns=scenario.start_stamp_ns + round(float(scenario.time_s[first]) * 1e9),
+        world_from_ego=_span(scenario.world_from_ego, span),
+        actors=tuple(_actor_span(actor, span) for actor in scenario.actors if np.any(actor.valid[span])),
+        signals=tuple(replace(signal, states=signal.states[span]) for signal in scenario.signals),
+        images={camera: paths[span] for camera, paths in scenario.images.items()},
+    )
+
+
+def _actor_span(actor: Actor, span: slice) -> Actor:
+    return replace(
+        actor,
+        poses=_span(actor.poses, span),
+        valid=actor.valid[span],
+        velocity_mps=None if actor.velocity_mps is None else actor.velocity_mps[span],
+        attributes=None if actor.attributes is None else actor.attributes[span],
+    )
+
+
+def _span(poses: Poses, span: slice) -> Poses:
+    return Poses(poses.translation_m[span], poses.rotation_wxyz[span])

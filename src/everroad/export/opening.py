@@ -1,0 +1,89 @@
+"""Opening a scene of an export: what is refused, and what happens to a scene of that name that is there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from everroad.export import lidar
+from everroad.export.finalize import finalize
+from everroad.export.folder import SHARD, ExportFolder, locked, make_folder, remove_scene
+from everroad.export.options import ExportOptions, folder_name
+from everroad.export.scene import SceneWriter
+from everroad.render.painter import Painter
+from everroad.scenario.storage import save_scenario
+from everroad.scenario.types import Camera, Scenario
+
+
+def check_cameras(scenario: Scenario) -> None:
+    """Raises ``ValueError`` for a scenario without cameras, or with two whose pictures would lie in one folder."""
+    if not scenario.cameras:
+        raise ValueError(f"cameras of {scenario.name}: expected at least one, got none; name a rig (--rig nuscenes-6)")
+    folders = [lidar.CHANNEL, *(folder_name(camera.name) for camera in scenario.cameras)]
+    for name in folders:
+        if folders.count(name) > 1:
+            raise ValueError(f"cameras of {scenario.name}: expected a folder name for each, got {name} twice; rename one")
+
+
+def content_digest(scenario: Scenario, options: ExportOptions, made_with: dict[str, Any]) -> str:
+    """What tells the content of one exported scene from another's."""
+    asked = {"image_format": options.image_format, "also": sorted(options.also), "split": options.split, **made_with}
+    with tempfile.TemporaryDirectory() as place:
+        save_scenario(scenario, Path(place) / "scene.json")
+        content = (Path(place) / "scene.json").read_bytes()
+    return hashlib.sha256(content + json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def open_scene(
+    root: Path,
+    scenario: Scenario,
+    options: ExportOptions,
+    digest: str,
+    *,
+    painter: Painter | None,
+    points_of: lidar.PointsOf | None = None,
+    front: Camera,
+) -> SceneWriter:
+    """A writer into the export ``root``, which is made where there is none. It holds the scene's lock until it is closed.
+
+    Args:
+        root: folder of the export.
+        scenario: what is exported; its cameras all get pictures, whatever their names and sizes.
+        options: how.
+        digest: ``content_digest``; a scene of the same content is not written again (``SceneWriter.done``).
+        painter: the painter of the pictures, or ``None`` where the painter made none: then masks, lidar points and visibility
+            come from the actors alone on bare ground.
+        points_of: lidar points by frame index; painted ones where not given.
+        front: the camera that KITTI files are of.
+
+    Raises ``ValueError`` for a scene that is there with other content and not to be replaced, or that another process writes.
+    """
+    name = options.scene_name or folder_name(scenario.name)
+    folder = make_folder(root, options)
+    with ExitStack() as held:
+        held.enter_context(locked(folder, f"{name}.lock", wait=False))
+        done = _is_there(folder, name, digest, options.overwrite)
+        more = {"painter": painter, "points_of": points_of, "front": front, "done": done}
+        return SceneWriter(folder, name, scenario, options, digest, held=held.pop_all(), **more)
+
+
+def _is_there(folder: ExportFolder, name: str, digest: str, overwrite: bool) -> bool:
+    """Whether the scene is there with this content; one with other content is refused or taken away."""
+    shard = folder.shard(name)
+    if shard is None:
+        return False
+    if shard.get("digest") == digest:
+        return True
+    if not overwrite:
+        raise ValueError(
+            f"{folder.root}: expected no scene {name} with other content, got one; name another scene, or use --overwrite"
+        )
+    # First the scene no longer counts, then the tables no longer name its files, then these go.
+    (folder.scene(name) / SHARD).unlink()
+    finalize(folder.root)
+    remove_scene(folder, name, shard["files"])
+    return False

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everroad.export.timing import date_of, key_frames, timestamps_us
+from tests.export.scenes import drive
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "frames", "keys"),
+    [(12, 13, [0, 6, 12]), (12, 18, [0, 6, 12]), (10, 11, [0, 5, 10]), (2, 3, [0, 1, 2]), (1, 3, [0, 1, 2]), (20, 1, [0])],
+)
+def test_key_frames_of_even_rates(rate_hz, frames, keys):
+    assert key_frames(np.arange(frames) / rate_hz).tolist() == keys
+
+
+@given(st.lists(st.floats(0.01, 3.0), max_size=30))
+def test_key_frames_are_the_nearest(gaps):
+    time_s = np.concatenate([[0.0], np.cumsum(gaps)])
+    keys = key_frames(time_s)
+    assert keys[0] == 0
+    assert (np.diff(keys) > 0).all()
+    beats = np.arange(int(time_s[-1] * 2 + 1e-6) + 1) / 2
+    distance = np.abs(time_s[keys][None] - beats[:, None]).min(axis=1)
+    np.testing.assert_allclose(distance, np.abs(time_s[None] - beats[:, None]).min(axis=1))
+
+
+def test_stamps_count_microseconds_and_stay_apart():
+    scene = drive()
+    stamps = timestamps_us(scene)
+    np.testing.assert_array_equal(stamps - stamps[0], np.rint(scene.time_s * 1e6))
+    assert stamps[0] == 1_600_000_000_123_457
+    close = drive(time_s=np.concatenate([[0.0], 1.5e-6 + np.arange(12) * 1.0000001e-6]))
+    assert (np.diff(timestamps_us(close)) >= 1).all()
+
+
+def test_dates():
+    assert date_of(1_600_000_000_000_000) == "2020-09-13"
+    assert date_of(2**62) == "1970-01-01"
