@@ -1,0 +1,124 @@
+"""The index on disk: one safetensors file, mapped into memory, so that a scene reads only its own pages.
+
+It lies beside the tables (``.everroad-index.safetensors`` in the version folder), or, where that folder cannot be written, in
+the user's cache folder (``XDG_CACHE_HOME`` or ``~/.cache``, ``everroad/``). It carries a ``format_version`` and a key of the
+tables' names, sizes and times of change. Whatever does not fit, in version, key or length, is made again. The file is written
+beside its place and renamed: two processes may make it at once, and the last one's stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+from numpy import ndarray
+from safetensors.numpy import save_file
+
+from everroad.scenario.nuscenes.index import TABLES, Index, build_index
+from everroad.scenario.nuscenes.tables import Progress, check_table
+
+FORMAT_VERSION = "1"
+FILE_NAME = ".everroad-index.safetensors"
+_TYPES = {"U8": np.uint8, "I64": np.int64, "F64": np.float64}
+_LONGEST_HEADER = 1 << 20
+
+
+def load_index(folder: Path, progress: Progress | None = None) -> Index:
+    """The index of a version folder, from its cache, which is made where it is missing, stale or damaged.
+
+    Raises ``ValueError`` as ``build_index`` does.
+    """
+    key = tables_key(folder)
+    places = cache_places(folder)
+    for path in places:
+        index = read_cache(path, key)
+        if index is not None:
+            return index
+    with _no_collection():
+        index = build_index(folder, progress)
+    for path in places:
+        # A data set on a disk that is full or read-only is still read: what cannot be kept is made again next time.
+        with contextlib.suppress(OSError):
+            write_cache(path, index, key)
+            break
+    return index
+
+
+def cache_places(folder: Path) -> tuple[Path, Path]:
+    """Where the index of a version folder may lie: beside its tables, or in the user's cache folder."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
+    return folder / FILE_NAME, home / "everroad" / f"{name}{FILE_NAME}"
+
+
+def tables_key(folder: Path) -> str:
+    """Changes whenever a table does. Raises ``ValueError`` for a table that is missing."""
+    parts = []
+    for name in TABLES:
+        path = folder / f"{name}.json"
+        check_table(path)
+        status = path.stat()
+        parts.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+    return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def write_cache(path: Path, index: Index, key: str) -> None:
+    """Writes an index with its key. Raises ``OSError`` where that cannot be done; then nothing is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{uuid4().hex[:8]}.tmp")
+    try:
+        with beside.open("xb"):
+            pass  # an OSError where the folder cannot be written; the library's own would be another
+        arrays = {name: np.ascontiguousarray(array) for name, array in index.items()}
+        save_file(arrays, beside, metadata={"format_version": FORMAT_VERSION, "key": key})
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def read_cache(path: Path, key: str) -> Index | None:
+    """The arrays of a cache, mapped and read-only; ``None`` for one that is missing, stale or damaged."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > _LONGEST_HEADER:
+                return None
+            header = json.loads(file.read(length))
+            size = os.fstat(file.fileno()).st_size
+        metadata = header.pop("__metadata__")
+        if metadata["format_version"] != FORMAT_VERSION or metadata["key"] != key:
+            return None
+        if 8 + length + max(entry["data_offsets"][1] for entry in header.values()) != size:
+            return None
+        data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length) if size > 8 + length else np.zeros(0, np.uint8)
+        return {name: _array(data, entry) for name, entry in header.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return None
+
+
+def _array(data: ndarray, entry: dict) -> ndarray:
+    begin, end = entry["data_offsets"]
+    # An ndarray, not a memmap: slices of that are slow to make. It keeps the map open all the same.
+    return np.asarray(data[begin:end]).view(_TYPES[entry["dtype"]]).reshape(entry["shape"])
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Millions of records without one cycle: looking for cycles among them would take as long as parsing them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
