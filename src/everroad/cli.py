@@ -14,6 +14,7 @@ from everroad import __version__
 from everroad.commands.bench import bench_app
 from everroad.commands.evaluate import evaluate_app
 from everroad.commands.scenario import TOWN_RATE_HZ, scenario_app
+from everroad.commands.scene_options import SCENE, SceneOptions
 from everroad.console import (
     COMPUTE,
     MODEL,
@@ -68,13 +69,13 @@ def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
 def generate(
     scenario: Path, /, *, out: Path, frames: AtLeastOne | None = None, seed: NotNegative = 0, camera: str | None = None,
     start: str | None = None, steps: AtLeastOne | None = None, vertical_anchor: float = 0.5, rig: str | None = None,
-    without_map: bool = False, no_reference: bool = False, png: bool = False, overwrite: bool = False, model: Model = MODEL,
-    compute: Compute = COMPUTE,
+    without_map: bool = False, no_reference: bool = False, png: bool = False, overwrite: bool = False,
+    scene: SceneOptions = SCENE, model: Model = MODEL, compute: Compute = COMPUTE,
 ) -> None:  # fmt: skip
     """Generate video of a scenario, which is resampled to the model's frame rate.
 
     Args:
-        scenario: Scenario file, or folder of a log.
+        scenario: Scenario file, or folder of a log or data set.
         out: Folder of the run.
         frames: How many frames; to the scenario's end if not given.
         seed: Which video of the scenario.
@@ -95,7 +96,8 @@ def generate(
         raise ValueError("--start: expected a picture file, recorded, painter or none, got ''; name one")
     from everroad.scenario.sources import read_scenario
 
-    read = read_scenario(scenario, rig=rig, without_map=without_map)
+    with progress_bar("index", compute.quiet, "MB") as progress:
+        read = read_scenario(scenario, rig=rig, without_map=without_map, choice=scene.choice(), progress=progress)
     from everroad.stream.run import generate_run
 
     world_model, card = load_model(model, compute)

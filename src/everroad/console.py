@@ -212,7 +212,7 @@ def kept_is_said(folder: Path, pattern: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(title: str, quiet: bool, unit: str = "frames") -> Iterator[Callable[[int, int], None] | None]:
     """A bar on stderr, from the first frame on: input that is refused leaves a clean line."""
     if quiet:
         yield None
@@ -227,7 +227,7 @@ def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], None]
     def progress(done: int, total: int) -> None:
         bar.start()
         speed = bar.tasks[0].speed
-        bar.update(task, completed=done, total=total, rate=f"{speed:.1f} frames/s" if speed else "")
+        bar.update(task, completed=done, total=total, rate=f"{speed:.1f} {unit}/s" if speed else "")
 
     try:
         yield progress

@@ -63,7 +63,7 @@ def scene_actors(
     category_names, attribute_names = data_set.texts("category.name"), (*data_set.texts("attribute.name"), "")
     instances, first = np.unique(box["instance"], return_index=True)
     actors = []
-    for instance, begin, stop in zip(instances.tolist(), first, [*first[1:], len(box["instance"])], strict=True):
+    for instance, begin, stop in zip(instances.tolist(), first, np.append(first, len(box["instance"]))[1:], strict=True):
         row_of_sample = np.full(len(sample_us), -1)
         row_of_sample[box["sample"][begin:stop]] = np.arange(begin, stop)
         before, after = row_of_sample[at.before], row_of_sample[at.after]

@@ -40,8 +40,8 @@ class Track:
 def camera_tracks(data_set: DataSet, scene: int, names: Sequence[str] | None) -> tuple[Track, ...]:
     """The cameras of a scene: those of ``names`` in that order, or all, nuScenes' six first, then by name.
 
-    Raises ``ValueError`` for an unknown camera, one without usable intrinsics, and one whose calibration or picture size changes
-    within the scene.
+    Raises ``ValueError`` for an unknown camera, one without usable intrinsics, and one whose calibration or picture size
+    changes within the scene.
     """
     index, rows = data_set.index, data_set.rows("image", scene)
     sensors, row_of = np.unique(np.asarray(index["image.camera"][rows]), return_inverse=True)
