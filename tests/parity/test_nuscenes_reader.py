@@ -212,7 +212,7 @@ def test_arclines(shape, lengths, spacing_m):
 
 def test_polygons_that_only_touch_the_edge_of_the_patch(root, tmp_path):
     read = read_nuscenes(root, SCENES[0])
-    x0, y0, x1, y1 = patch_around(read.world_from_ego.translation_m + global_from_world_m(read)).bounds
+    x0, y0, x1, _ = patch_around(read.world_from_ego.translation_m + global_from_world_m(read)).bounds
     odd = fake_map.FakeMap()
     for points in (fake_map.rectangle(x1, y0 + 5, x1 + 9, y0 + 20), [(x0, y0), (x0 - 5, y0 - 1), (x0 - 5, y0 - 9)]):
         odd.add("walkway", polygon_token=odd.polygon(points))

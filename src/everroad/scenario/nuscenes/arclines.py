@@ -17,11 +17,6 @@ from numpy import ndarray
 _TURN = {"L": 1.0, "S": 0.0, "R": -1.0}
 
 
-def path_length_m(path: Mapping[str, Any]) -> float:
-    """Length of one path."""
-    return float(sum(path["segment_length"]))
-
-
 def discretise_path(path: Mapping[str, Any], spacing_m: float) -> Float[ndarray, "n 2"]:
     """Points at equal distances of at most ``spacing_m`` along one path, its ends among them; two at least.
 

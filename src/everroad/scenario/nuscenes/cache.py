@@ -1,9 +1,10 @@
-"""The index on disk: one safetensors file, mapped into memory, so that a scene reads only its own pages.
+"""What was made of a data set's files, kept on disk: safetensors, mapped into memory, so that a scene reads only its own pages.
 
-It lies beside the tables (``.everroad-index.safetensors`` in the version folder), or, where that folder cannot be written, in
-the user's cache folder (``XDG_CACHE_HOME`` or ``~/.cache``, ``everroad/``). It carries a ``format_version`` and a key of the
-tables' names, sizes and times of change. Whatever does not fit, in version, key or length, is made again. The file is written
-beside its place and renamed: two processes may make it at once, and the last one's stays.
+It lies beside the files (``.everroad-index.safetensors`` in the version folder, ``.everroad-<location>.safetensors`` beside a
+map), or, where that folder cannot be written, in the user's cache folder (``XDG_CACHE_HOME`` or ``~/.cache``, ``everroad/``).
+It carries a ``format_version`` and a key of the files' names, sizes and times of change. Whatever does not fit, in version, key
+or length, is made again. It is written beside its place and renamed: two processes may make it at once, and the last one's
+stays.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import contextlib
 import gc
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from uuid import uuid4
@@ -25,7 +26,6 @@ from everroad.scenario.nuscenes.index import TABLES, Index, build_index
 from everroad.scenario.nuscenes.tables import Progress, check_table
 
 FORMAT_VERSION = "1"
-FILE_NAME = ".everroad-index.safetensors"
 _TYPES = {"U8": np.uint8, "I64": np.int64, "F64": np.float64}
 _LONGEST_HEADER = 1 << 20
 
@@ -35,14 +35,20 @@ def load_index(folder: Path, progress: Progress | None = None) -> Index:
 
     Raises ``ValueError`` as ``build_index`` does.
     """
-    key = tables_key(folder)
-    places = cache_places(folder)
+    tables = [folder / f"{name}.json" for name in TABLES]
+    for path in tables:
+        check_table(path)
+    return load_cached(cache_places(folder / "index"), files_key(tables), lambda: build_index(folder, progress))
+
+
+def load_cached(places: Sequence[Path], key: str, build: Callable[[], Index]) -> Index:
+    """Arrays from the first of ``places`` that has them with this key; else built, and kept where that can be done."""
     for path in places:
         index = read_cache(path, key)
         if index is not None:
             return index
     with _no_collection():
-        index = build_index(folder, progress)
+        index = build()
     for path in places:
         # A data set on a disk that is full or read-only is still read: what cannot be kept is made again next time.
         with contextlib.suppress(OSError):
@@ -51,21 +57,18 @@ def load_index(folder: Path, progress: Progress | None = None) -> Index:
     return index
 
 
-def cache_places(folder: Path) -> tuple[Path, Path]:
-    """Where the index of a version folder may lie: beside its tables, or in the user's cache folder."""
+def cache_places(path: Path) -> tuple[Path, Path]:
+    """Where what was made of ``path`` may lie: beside it, or in the user's cache folder."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    name = blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
-    return folder / FILE_NAME, home / "everroad" / f"{name}{FILE_NAME}"
+    digest = blake2b(os.fsencode(path.resolve()), digest_size=8).hexdigest()
+    name = f".everroad-{path.stem}.safetensors"
+    return path.parent / name, home / "everroad" / f"{digest}{name}"
 
 
-def tables_key(folder: Path) -> str:
-    """Changes whenever a table does. Raises ``ValueError`` for a table that is missing."""
-    parts = []
-    for name in TABLES:
-        path = folder / f"{name}.json"
-        check_table(path)
-        status = path.stat()
-        parts.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+def files_key(paths: Sequence[Path]) -> str:
+    """Changes whenever one of the files does."""
+    status = [path.stat() for path in paths]
+    parts = [f"{path.name} {one.st_size} {one.st_mtime_ns}" for path, one in zip(paths, status, strict=True)]
     return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 
@@ -78,6 +81,7 @@ def write_cache(path: Path, index: Index, key: str) -> None:
             pass  # an OSError where the folder cannot be written; the library's own would be another
         arrays = {name: np.ascontiguousarray(array) for name, array in index.items()}
         save_file(arrays, beside, metadata={"format_version": FORMAT_VERSION, "key": key})
+        beside.chmod(0o644)  # the library's own is for one user alone
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.replace(path)

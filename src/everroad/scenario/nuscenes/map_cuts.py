@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float
@@ -32,13 +32,11 @@ def _parts(geometry: BaseGeometry) -> Iterator[BaseGeometry]:
         yield geometry
 
 
-def cut_polygons(polygons: Iterable[Polygon], patch: Polygon) -> list[Polygon]:
-    """What of the polygons lies in the patch; those that lie in it whole keep their points as they are."""
-    cut: list[Polygon] = []
-    for polygon in polygons:
-        if not _apart(polygon.bounds, patch.bounds):
-            cut += [polygon] if _within(polygon.bounds, patch.bounds) else polygons_of(polygon.intersection(patch))
-    return cut
+def cut_polygon(polygon: Polygon, patch: Polygon) -> list[Polygon]:
+    """What of a polygon lies in the patch; one that lies in it whole keeps its points as they are."""
+    if _apart(polygon.bounds, patch.bounds):
+        return []
+    return [polygon] if _within(polygon.bounds, patch.bounds) else polygons_of(polygon.intersection(patch))
 
 
 def cut_line(points_m: Float[ndarray, "p 2"], patch: Polygon) -> list[Float[ndarray, "_ 2"]]:

@@ -10,6 +10,7 @@ from everroad.scenario.nuscenes.map_records import MapRecords
 from everroad.scenario.types import MarkColour, MarkType
 
 Paint = tuple[MarkType, MarkColour]
+UNKNOWN: Paint = ("unknown", "unknown")
 
 # nuScenes has NIL, SINGLE_SOLID_WHITE, SINGLE_SOLID_YELLOW, SINGLE_ZIGZAG_WHITE, DOUBLE_SOLID_WHITE and DOUBLE_DASHED_WHITE;
 # the others follow its way of naming. A zigzag line may not be crossed either.
