@@ -49,7 +49,7 @@ def build_map_index(path: Path) -> MapIndex:
     return index | _areas(records) | _lines(records) | _lanes(records)
 
 
-def _firsts(counts: Sequence[int]) -> Int[ndarray, "n+1"]:
+def _firsts(counts: Sequence[int]) -> Int[ndarray, "_"]:
     return np.cumsum([0, *counts])
 
 
