@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from everroad.scenario.nuscenes import cache
 from everroad.scenario.nuscenes.cache import cache_places, load_index, read_cache, write_cache
@@ -99,8 +100,8 @@ def test_a_folder_that_cannot_be_written_leaves_it_to_the_users_cache(folder, bu
 
 
 def test_where_nothing_can_be_kept_it_is_still_read(folder, builds, monkeypatch):
-    def refused(*args):
-        raise OSError(28, "No space left on device")
+    def refused(*args, **options):
+        raise SafetensorError("No space left on device")
 
     monkeypatch.setattr(cache, "save_file", refused)
     assert len(load_index(folder)["box.instance"]) == 9

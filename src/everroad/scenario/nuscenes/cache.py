@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 from numpy import ndarray
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from everroad.scenario.nuscenes.index import TABLES, Index, build_index
@@ -80,7 +81,10 @@ def write_cache(path: Path, index: Index, key: str) -> None:
         with beside.open("xb"):
             pass  # an OSError where the folder cannot be written; the library's own would be another
         arrays = {name: np.ascontiguousarray(array) for name, array in index.items()}
-        save_file(arrays, beside, metadata={"format_version": FORMAT_VERSION, "key": key})
+        try:
+            save_file(arrays, beside, metadata={"format_version": FORMAT_VERSION, "key": key})
+        except SafetensorError as error:  # what a full disk gives
+            raise OSError(f"{path}: {error}") from None
         beside.chmod(0o644)  # the library's own is for one user alone
         with beside.open("rb") as file:
             os.fsync(file.fileno())

@@ -39,7 +39,7 @@ CENTERLINE_SPACING_M = 1.0
 LEAST_WIDTH_M, MOST_WIDTH_M = 1.0, 10.0
 
 MapIndex = dict[str, ndarray]
-_Line = Float[ndarray, "p 2"]
+_Line = Float[ndarray, "_ 2"]
 
 
 def build_map_index(path: Path) -> MapIndex:
@@ -53,7 +53,7 @@ def _firsts(counts: Sequence[int]) -> Int[ndarray, "_"]:
     return np.cumsum([0, *counts])
 
 
-def _joined(lines_m: Sequence[_Line]) -> Float[ndarray, "p 2"]:
+def _joined(lines_m: Sequence[_Line]) -> Float[ndarray, "_ 2"]:
     return np.concatenate([np.zeros((0, 2)), *lines_m])
 
 
