@@ -16,6 +16,7 @@ from everroad.commands.bench import bench_app
 from everroad.commands.evaluate import evaluate_app
 from everroad.commands.export import EXPORTED, Export, Exported, generated_export
 from everroad.commands.scenario import TOWN_RATE_HZ, scenario_app
+from everroad.commands.source import SOURCE, SourceOptions
 from everroad.console import (
     COMPUTE,
     MODEL,
@@ -69,14 +70,14 @@ def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
 @app.command
 def generate(
     scenario: Path, /, *, out: Path, frames: AtLeastOne | None = None, seed: NotNegative = 0, camera: str | None = None,
-    start: str | None = None, steps: AtLeastOne | None = None, vertical_anchor: float = 0.5, rig: str | None = None,
-    without_map: bool = False, no_reference: bool = False, png: bool = False, export: Export | None = None,
-    overwrite: bool = False, exported: Exported = EXPORTED, model: Model = MODEL, compute: Compute = COMPUTE,
+    start: str | None = None, steps: AtLeastOne | None = None, vertical_anchor: float = 0.5, no_reference: bool = False,
+    png: bool = False, export: Export | None = None, overwrite: bool = False, exported: Exported = EXPORTED,
+    taken: SourceOptions = SOURCE, model: Model = MODEL, compute: Compute = COMPUTE,
 ) -> None:  # fmt: skip
     """Generate video of a scenario, which is resampled to the model's frame rate.
 
     Args:
-        scenario: Scenario file, or folder of a log.
+        scenario: Scenario file, or folder of a log or data set.
         out: Folder of the run.
         frames: How many frames; to the scenario's end if not given.
         seed: Which video of the scenario.
@@ -84,8 +85,6 @@ def generate(
         start: Start image: a picture file, "recorded", "painter", or "none" to make frame 0 from the conditions alone.
         steps: Denoise steps a frame; the model's own if not given.
         vertical_anchor: Where a taller picture is cropped: 0 keeps its top, 1 its bottom.
-        rig: Named camera rig instead of the scenario's own cameras.
-        without_map: Leave map and ground height out.
         no_reference: Leave the recorded or painted frames out of the panels.
         png: Write every frame to frames/ too.
         export: Format and folder of a data set that the frames become a scene of: nuscenes DIR.
@@ -96,9 +95,7 @@ def generate(
     check_folder(out, overwrite)
     if start == "":
         raise ValueError("--start: expected a picture file, recorded, painter or none, got ''; name one")
-    from everroad.scenario.sources import read_scenario
-
-    read = read_scenario(scenario, rig=rig, without_map=without_map)
+    read = taken.read(scenario, compute.quiet)
     from everroad.stream.run import generate_run
 
     sink = generated_export(export, exported, overwrite)

@@ -21,7 +21,7 @@ def test_export_and_finalize(scene, tmp_path, capsys):
     out = tmp_path / "set"
     arguments = ["scenario", "export", scene, "--out", str(out), "--format", "nuscenes", "--shard-only", "--quiet"]
     arguments += ["--size", "32", "48", "--also", "coco", "--also", "kitti", "--split", "everroad_val"]
-    assert cli.main([*arguments, "--location", "boston-seaport", "--data-version", "v1.0-mini"]) == 0
+    assert cli.main([*arguments, "--location", "boston-seaport", "--export-version", "v1.0-mini"]) == 0
     assert capsys.readouterr().out == ""
     assert not (out / "v1.0-mini").exists()
     assert cli.main(["scenario", "finalize", str(out)]) == 0

@@ -33,6 +33,7 @@ from nuscenes.map_expansion.utils import get_egoposes_on_drivable_ratio
 from nuscenes.utils.data_classes import LidarPointCloud
 from nuscenes.utils.geometry_utils import BoxVisibility, transform_matrix
 from pyquaternion import Quaternion
+
 from tests.export.scenes import drive
 
 VERSION, LOCATION = "v1.0-everroad", "singapore-onenorth"

@@ -49,7 +49,8 @@ def test_what_is_not_recognised_is_refused_with_what_is(tmp_path):
     (tmp_path / "video.txt").write_bytes(b"")
     for name in ("folder", "video.txt", "absent"):
         with pytest.raises(
-            ValueError, match=r"expected a scenario file \(\.json or \.json\.gz\) or the folder of an Argoverse 2 log"
+            ValueError,
+            match=r"expected a scenario file \(\.json or \.json\.gz\), the folder of an Argoverse 2 log or a data set",
         ):
             read_scenario(tmp_path / name)
 

@@ -31,7 +31,7 @@ class Exported:
     "Name of the scene in the data set; made from the scenario's if not given."
     location: str = "singapore-onenorth"
     "Map name. Tools know the four of nuScenes only, so one of those stands for our map."
-    data_version: str = "v1.0-everroad"
+    export_version: str = "v1.0-everroad"
     "Name of the folder with the tables."
     image_format: Literal["jpg", "png"] = "jpg"
     "Format of the pictures: jpg (quality 95) or png."
@@ -45,7 +45,7 @@ def export_options(exported: Exported, overwrite: bool) -> ExportOptions:
     from everroad.export.options import ExportOptions
 
     return ExportOptions(
-        version=exported.data_version,
+        version=exported.export_version,
         location=exported.location,
         split=exported.split,
         scene_name=exported.scene_name,

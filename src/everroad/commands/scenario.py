@@ -10,6 +10,7 @@ from cyclopts import App
 
 from everroad.commands.clip import CLIP, Clip, video_options
 from everroad.commands.export import EXPORTED, Exported, Format, export_options
+from everroad.commands.source import SOURCE, SourceOptions
 from everroad.console import AtLeastOne, NotNegative, kept_is_said, output_file, progress_bar, say
 from everroad.stream.folder import check_can_be_made, empty_folders_go
 
@@ -44,25 +45,25 @@ def town(
 
 @scenario_app.command
 def convert(
-    source: Path, /, *, out: Path, rig: str | None = None, without_map: bool = False, frame_rate: float | None = None,
-    clip: Clip = CLIP, quiet: bool = False,
+    source: Path, /, *, out: Path, camera: list[str] | None = None, frame_rate: float | None = None, clip: Clip = CLIP,
+    taken: SourceOptions = SOURCE, quiet: bool = False,
 ) -> None:  # fmt: skip
-    """Convert a driving log (Argoverse 2), a plain video or another scenario file; the source is recognised.
+    """Convert a driving log (Argoverse 2), a scene of a nuScenes data set, a plain video or another scenario file; the source
+    is recognised.
 
     Args:
-        source: Folder of the log, video (.mp4, .mov, .mkv, .avi, .webm), or scenario file.
+        source: Folder of the log or data set, video (.mp4, .mov, .mkv, .avi, .webm), or scenario file.
         out: Scenario file to write, .json or .json.gz.
-        rig: Named camera rig instead of the source's own cameras: nuscenes-front or nuscenes-6.
-        without_map: Leave map and ground height out.
-        frame_rate: Frames a second; 12 for logs and videos, a scenario file's own for those.
+        camera: Camera of a nuScenes scene to take; may be repeated. All of them if not given.
+        frame_rate: Frames a second; 12 for logs and videos, the camera's for a nuScenes scene, a scenario file's own for those.
         quiet: Print nothing but errors.
     """
-    with output_file(out, ".json", ".json.gz"), progress_bar("convert", quiet) as progress:
+    with output_file(out, ".json", ".json.gz"), progress_bar("convert", quiet, "") as progress:
         from everroad.scenario.sources import convert_scenario
 
-        video = video_options(clip)
-        options = {"rig": rig, "without_map": without_map, "frame_rate_hz": frame_rate}
-        made = convert_scenario(source, out, **options, video=video, progress=progress)
+        options = {"rig": taken.rig, "without_map": taken.without_map, "frame_rate_hz": frame_rate}
+        options |= {"choice": taken.choice(camera), "video": video_options(clip)}
+        made = convert_scenario(source, out, **options, progress=progress)
     cameras = ", ".join(camera.name for camera in made.cameras)
     say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {len(made.actors)} actors, cameras {cameras}", quiet)
 
@@ -70,63 +71,55 @@ def convert(
 @scenario_app.command
 def show(
     source: Path, /, *, out: Path, camera: list[str] | None = None, frame: list[NotNegative] | None = None,
-    height: AtLeastOne = 288, ids: bool = False, rig: str | None = None, without_map: bool = False, quiet: bool = False,
+    height: AtLeastOne = 288, ids: bool = False, taken: SourceOptions = SOURCE, quiet: bool = False,
 ) -> None:  # fmt: skip
     """Show a scenario from above and in all its cameras, with map and boxes over the recorded images where there are some.
 
     Args:
-        source: Scenario file, or folder of a log.
+        source: Scenario file, or folder of a log or data set.
         out: File to write: .png (one frame, or a sheet of several), .mp4, or .rrd (a Rerun recording; needs everroad[rerun]).
         camera: Camera to show; may be repeated. All of them without it.
         frame: Frame that a .png shows; may be repeated. Without it, four from the first to the last.
         height: Height of each camera's picture in pixels.
         ids: Write track ids beside the boxes.
-        rig: Named camera rig instead of the source's own cameras; recorded images then are not shown.
-        without_map: Leave map and ground height out.
         quiet: Print nothing but errors.
     """
     partial = f"{out.stem}.partial.mp4"
-    with output_file(out, *SHOWN_ENDINGS), kept_is_said(out.parent, partial), progress_bar("show", quiet) as progress:
-        from everroad.scenario.sources import read_scenario
-
-        shown = read_scenario(source, rig=rig, without_map=without_map)
+    with output_file(out, *SHOWN_ENDINGS), kept_is_said(out.parent, partial):
+        shown = taken.read(source, quiet)
         from everroad.conditions.show import show_scenario
 
-        options = {"image_folder": source.parent, "height_px": height, "ids": ids, "progress": progress}
-        frames = show_scenario(shown, out, camera or (), frame or (), **options)
+        options = {"image_folder": source.parent, "height_px": height, "ids": ids}
+        with progress_bar("show", quiet) as progress:
+            frames = show_scenario(shown, out, camera or (), frame or (), **options, progress=progress)
     cameras = ", ".join(camera or (one.name for one in shown.cameras)) or "none"
     say(f"{out}: {frames} of {len(shown)} frames, cameras {cameras}", quiet)
 
 
 @scenario_app.command(name="export")
 def export_command(
-    scenario: Path, /, *, out: Path, format: Format = "nuscenes", pictures: Literal["painter", "recorded"] = "painter",
-    size: tuple[AtLeastOne, AtLeastOne] | None = None, rig: str | None = None, without_map: bool = False,
-    frame_rate: float | None = None, shard_only: bool = False, overwrite: bool = False, exported: Exported = EXPORTED,
-    quiet: bool = False,
+    source: Path, /, *, out: Path, format: Format = "nuscenes", pictures: Literal["painter", "recorded"] = "painter",
+    size: tuple[AtLeastOne, AtLeastOne] | None = None, frame_rate: float | None = None, shard_only: bool = False,
+    overwrite: bool = False, exported: Exported = EXPORTED, taken: SourceOptions = SOURCE, quiet: bool = False,
 ) -> None:  # fmt: skip
     """Export a scenario as one scene of a data set in nuScenes' format, which is made or joined.
 
     Args:
-        scenario: Scenario file, or folder of a log.
+        source: Scenario file, or folder of a log or data set.
         out: Folder of the data set.
         format: Format of the data set.
         pictures: Where the pictures come from: painter or recorded.
         size: Height and width of the pictures instead of the cameras' own.
-        rig: Named camera rig instead of the scenario's own cameras.
-        without_map: Leave map and ground height out.
         frame_rate: Frames a second; 12 for logs, a scenario file's own for those.
         shard_only: Leave the joining to "everroad scenario finalize": for several processes at once.
         overwrite: Replace the scene of that name in the data set.
         quiet: Print nothing but errors.
     """
     check_can_be_made(out, "--out")
-    from everroad.scenario.sources import read_scenario
-
-    read = read_scenario(scenario, rig=rig, without_map=without_map, frame_rate_hz=frame_rate)
+    read = taken.read(source, quiet, frame_rate)
     from everroad.export.run import export_scenario
 
-    options = {"pictures": pictures, "size_px": size, "image_folder": scenario.parent, "shard_only": shard_only}
+    options = {"pictures": pictures, "size_px": size, "image_folder": source.parent, "shard_only": shard_only}
     with empty_folders_go(out), progress_bar("export", quiet) as progress:
         name = export_scenario(read, out, export_options(exported, overwrite), progress=progress, **options)
     say(f"{out}: scene {name}, {len(read)} frames, in {format} format", quiet)
@@ -143,6 +136,29 @@ def finalize(folder: Path, /, *, quiet: bool = False) -> None:
     from everroad.export.finalize import finalize as join
 
     say(f"{folder}: {len(join(folder))} scenes", quiet)
+
+
+@scenario_app.command(name="list")
+def list_(source: Path, /, *, data_version: str | None = None) -> None:
+    """List the scenes of a nuScenes data set; one line for any other source.
+
+    Args:
+        source: Data set, folder of a log, or scenario file.
+        data_version: Version folder of a nuScenes data set, where there are several.
+    """
+    from everroad.scenario.nuscenes.dataset import is_nuscenes, list_scenes, open_data_set
+
+    if is_nuscenes(source):
+        with progress_bar("index", False, "MB") as progress:
+            found = list_scenes(open_data_set(source, version=data_version, progress=progress))
+        for one in found:
+            print(f"{one.name}: {one.key_frames} key frames, {one.seconds:.1f} s, {one.location}, {one.description}")
+        return
+    from everroad.scenario.sources import read_scenario
+
+    # Neither cameras nor map are asked for: a log that has none is listed, too.
+    read = read_scenario(source, rig="nuscenes-front", without_map=True)
+    print(f"{read.name}: {len(read)} frames, {read.time_s[-1]:.1f} s, {len(read.actors)} actors")
 
 
 @scenario_app.command

@@ -7,26 +7,38 @@ from dataclasses import replace
 from pathlib import Path
 
 from everroad.scenario.argoverse2 import is_argoverse2, read_argoverse2
+from everroad.scenario.nuscenes.choice import EVERYTHING, SceneChoice
+from everroad.scenario.nuscenes.dataset import is_nuscenes
+from everroad.scenario.nuscenes.reader import read_nuscenes
 from everroad.scenario.resample import resample
 from everroad.scenario.rigs import with_rig
 from everroad.scenario.storage import load_scenario, save_scenario
 from everroad.scenario.types import Scenario
 from everroad.scenario.video import Progress, VideoOptions, convert_video, is_video
 
-RECOGNISED = "a scenario file (.json or .json.gz) or the folder of an Argoverse 2 log"
+RECOGNISED = "a scenario file (.json or .json.gz), the folder of an Argoverse 2 log or a data set in nuScenes' format"
 DEFAULT_LOG_RATE_HZ = 12.0
 
 
 def read_scenario(
-    path: str | Path, *, rig: str | None = None, without_map: bool = False, frame_rate_hz: float | None = None
+    path: str | Path,
+    *,
+    rig: str | None = None,
+    without_map: bool = False,
+    frame_rate_hz: float | None = None,
+    choice: SceneChoice = EVERYTHING,
+    progress: Progress | None = None,
 ) -> Scenario:
-    """A scenario from whatever ``path`` holds.
+    """A scenario from whatever ``path`` holds. Paths of recorded images are relative to the folder that holds ``path``.
 
     Args:
-        path: a scenario file or the folder of an Argoverse 2 log.
+        path: a scenario file, the folder of an Argoverse 2 log, or a data set in nuScenes' format.
         rig: a named rig (``rigs.RIGS``) instead of the source's cameras.
         without_map: leave map and ground height out; the way to read a log that has none.
-        frame_rate_hz: wanted frame rate. ``None``: a file keeps its own, a log comes at ``DEFAULT_LOG_RATE_HZ``.
+        frame_rate_hz: wanted frame rate. ``None``: a file and a nuScenes scene keep their own, a log comes at
+            ``DEFAULT_LOG_RATE_HZ``.
+        choice: which scene of a nuScenes data set, and how; for other sources there is nothing to choose.
+        progress: gets megabytes read and to read while a data set is indexed, which happens once.
 
     Raises ``ValueError`` for a source that is not recognised, or that its reader refuses.
     """
@@ -34,6 +46,22 @@ def read_scenario(
     if is_video(path) and not path.is_dir():
         wanted = "a scenario, which keeps a video's frames as pictures"
         raise ValueError(f"{path}: expected {wanted}, got the video itself; run 'everroad scenario convert' on it first")
+    if is_nuscenes(path):
+        return read_nuscenes(
+            path,
+            choice.scene,
+            version=choice.version,
+            cameras=choice.cameras,
+            sweeps=choice.sweeps,
+            rig=rig,
+            without_map=without_map,
+            frame_rate_hz=frame_rate_hz,
+            exact=choice.exact,
+            progress=progress,
+        )
+    if choice.chosen:
+        got = f"a choice of {', '.join(choice.chosen)}"
+        raise ValueError(f"{path}: expected a data set in nuScenes' format to choose from, got {got}; leave it out")
     if path.is_dir() and is_argoverse2(path):
         rate_hz = DEFAULT_LOG_RATE_HZ if frame_rate_hz is None else frame_rate_hz
         return read_argoverse2(path, rig=rig, without_map=without_map, frame_rate_hz=rate_hz)
@@ -55,6 +83,7 @@ def convert_scenario(
     rig: str | None = None,
     without_map: bool = False,
     frame_rate_hz: float | None = None,
+    choice: SceneChoice = EVERYTHING,
     video: VideoOptions | None = None,
     progress: Progress | None = None,
 ) -> Scenario:
@@ -74,8 +103,8 @@ def convert_scenario(
     if video not in (None, VideoOptions()):
         options = "--size, --crop, --seconds, --poses, --focal, --fov, --intrinsics or --camera-height"
         raise ValueError(f"{path}: expected a video, to which alone {options} apply, got something else; drop them")
-    scenario = read_scenario(path, rig=rig, without_map=without_map, frame_rate_hz=frame_rate_hz)
-    scenario = images_seen_from(scenario, path, out)
+    options = {"rig": rig, "without_map": without_map, "frame_rate_hz": frame_rate_hz}
+    scenario = images_seen_from(read_scenario(path, **options, choice=choice, progress=progress), path, out)
     save_scenario(scenario, out)
     return scenario
 
