@@ -109,6 +109,12 @@ def test_empty_layers_are_empty_and_missing_ones_absent(tmp_path):
             lambda m: m["polygon"][0]["exterior_node_tokens"].append("x"),
             "polygon 'polygon-0': expected tokens of node, got 'x'",
         ),
+        (lambda m: m["polygon"][0]["exterior_node_tokens"].append([]), "polygon 'polygon-0': expected a list of node tokens"),
+        (
+            lambda m: m["drivable_area"][0]["polygon_tokens"].append([]),
+            "drivable_area 'drivable_area-0': expected a token of polyg",
+        ),
+        (lambda m: m["connectivity"]["lane-0"]["outgoing"].append([]), "connectivity 'lane-0': expected an object with a list"),
         (
             lambda m: m["drivable_area"][0].update(polygon_tokens=3),
             "field 'polygon_tokens': expected a list of tokens, got '3'",

@@ -150,7 +150,7 @@ def _centreline(records: MapRecords, token: str, paths: Any) -> _Line:
 def _outgoing(records: MapRecords, connectivity: dict[str, Any], token: str) -> list[str]:
     following = connectivity.get(token, {})
     outgoing = following.get("outgoing", []) if isinstance(following, dict) else None
-    if not isinstance(outgoing, list):
+    if not (isinstance(outgoing, list) and all(isinstance(other, str) for other in outgoing)):
         raise records.refused(f"connectivity '{token}'", "an object with a list 'outgoing'", following)
     return outgoing
 

@@ -67,7 +67,7 @@ class MapRecords:
             raise self.refused(f"{layer} '{record.get('token')}', field '{field}'", "a text", value)
         return value
 
-    def polygons(self, layer: str, record: dict[str, Any], token: str) -> list[Polygon]:
+    def polygons(self, layer: str, record: dict[str, Any], token: Any) -> list[Polygon]:
         """The polygon of that token in the data set's global frame. One that crosses itself becomes the parts that it encloses.
 
         None for one of fewer than three nodes.
@@ -92,13 +92,13 @@ class MapRecords:
     def _by_token(self, name: str) -> dict[str, dict[str, Any]]:
         return {str(record.get("token")): record for record in self.layer(name) or []}
 
-    def _found(self, records: dict[str, Any], kind: str, layer: str, record: dict[str, Any], token: str) -> dict[str, Any]:
-        if token not in records:
+    def _found(self, records: dict[str, Any], kind: str, layer: str, record: dict[str, Any], token: Any) -> dict[str, Any]:
+        if not isinstance(token, str) or token not in records:
             raise self.refused(f"{layer} '{record.get('token')}'", f"a token of {kind}", token)
         return records[token]
 
     def _nodes_m(self, kind: str, token: str, nodes: Any) -> Float[ndarray, "p 2"]:
-        if not isinstance(nodes, list):
+        if not (isinstance(nodes, list) and all(isinstance(node, str) for node in nodes)):
             raise self.refused(f"{kind} '{token}'", "a list of node tokens", nodes)
         rows = [self._node_row.get(node, -1) for node in nodes]
         if -1 in rows:

@@ -49,5 +49,10 @@ class TableReader:
         for records, read in pieces(path):
             yield records, read
             if self._progress is not None:
-                self._progress((self._done + read) >> 20, max(self._total >> 20, 1))
+                self._progress(_megabytes(self._done + read), _megabytes(self._total))
         self._done += path.stat().st_size
+
+
+def _megabytes(count: int) -> int:
+    """Whole megabytes, a part of one counted as one."""
+    return -(-count >> 20)
