@@ -36,7 +36,7 @@ TOWNS: dict[str, int] = {
     "crossing-path": 3,
 }
 BEFORE, LENGTH, SHOWN = 30, 60, (10, 20, 30, 40, 50)  # frames before the moment, generated, and shown
-WIDTH_PX, HEIGHT_PX = 168, 96
+WIDTH_PX, HEIGHT_PX = 152, 87
 
 
 def event_rows(name: str, runs: Path) -> tuple[list[np.ndarray], list[str]]:

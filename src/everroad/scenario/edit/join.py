@@ -42,7 +42,7 @@ def join(first: Scenario, second: Scenario, *, move: bool = True) -> Scenario:
     meets = apart_m <= _SAME_PLACE_M and bool(np.abs(new_from_old[:3, :3] - np.eye(3)).max() <= _SAME_HEADING)
     if not meets and not move:
         raise ValueError(
-            f"join: expected the second to start where the first ends, got it {apart_m:.3f} m away; let it be moved"
+            f"join: expected the second to start where the first ends, got {apart_m:.3f} m between; let it be moved"
         )
     if not meets:
         second = moved(second, new_from_old)
