@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,7 @@ from tests.model.conftest import TINY, make_model
 from everroad.data.recorded_clips import RecordedSpec, read_recorded
 from everroad.evaluation import recorded
 from everroad.evaluation.candidates import Candidate
-from everroad.evaluation.recorded import REPEAT, continue_stretch, evaluate_recorded, main, measures
+from everroad.evaluation.recorded import BLUR_PX, BLURRED, REPEAT, continue_stretch, evaluate_recorded, main, measures
 from everroad.media import read_image
 from everroad.model.world_model import WorldModel
 
@@ -30,7 +31,8 @@ def test_a_stream_starts_from_the_first_held_out_frame_under_the_recordings_cond
     truth = read_recorded([spec], 32, 48)[0].images.permute(0, 2, 3, 1).numpy()
     assert np.array_equal(rows["recorded"], truth)
     assert (rows[REPEAT] == 12).all()
-    assert [len(pictures) for pictures in rows.values()] == [4] * 4
+    assert (rows[BLURRED] == 12).all()
+    assert [len(pictures) for pictures in rows.values()] == [4] * 5
     assert np.array_equal(rows["tiny"][0], truth[0])
     assert not np.array_equal(rows["tiny"][1], truth[1])
     # The start alone decides: what comes later in the recording is not seen.
@@ -52,6 +54,16 @@ def test_measures_are_those_of_the_formulas():
     assert same["none"]["gradient_energy"] == [0.0, 0.0]
 
 
+def test_the_blur_halves_the_gradient_energy_of_a_sharp_picture():
+    sharp = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.float32)
+    smooth = cv2.GaussianBlur(sharp, (0, 0), 1.0).astype(np.uint8)
+    blurred = cv2.GaussianBlur(smooth, (0, 0), BLUR_PX)
+    (ratio,) = measures([{"recorded": np.stack([smooth] * 2), "blurred": np.stack([blurred] * 2)}])["blurred"][
+        "gradient_energy"
+    ]
+    assert 0.3 < ratio < 0.8
+
+
 def test_report_and_sheet(tmp_path, candidate, monkeypatch):
     make_recording(tmp_path / "recordings", "a", frames=20)
     make_recording(tmp_path / "recordings", "b", frames=30)
@@ -61,7 +73,11 @@ def test_report_and_sheet(tmp_path, candidate, monkeypatch):
     assert [(s["recording"], s["first_frame"]) for s in report["stretches"]] == [("a.json", 12), ("b.json", 12)]
     assert [model["sha256"] for model in report["models"]] == [None, "beef"]
     assert {len(found["psnr_db"]) for found in report["measures"].values()} == {5}
-    assert set(report["measures"]) == {REPEAT, *(f"{n}{s}" for n in ("tiny", "other") for s in ("", ", encoded and decoded"))}
+    assert set(report["measures"]) == {
+        REPEAT,
+        BLURRED,
+        *(f"{n}{s}" for n in ("tiny", "other") for s in ("", ", encoded and decoded")),
+    }
     assert read_image(tmp_path / "out" / "sheet.png").shape == (3 * (32 + 16), 3 * 48, 3)  # frames 0, 1 and 5
 
 

@@ -6,8 +6,9 @@ and what is generated is compared with what was recorded,
     PSNR            = -10 log10(mean of (picture - recorded)²)  in dB, pictures in [0, 1], by frame;
     gradient energy = Σ G(picture) / Σ G(recorded),  G as in ``picture_statistics``;
 
-squared errors and energies summed over stretches. Beside the models stand the start frame repeated, and what encoder and
-decoder alone make of each recorded frame. The packaged weights come first.
+squared errors and energies summed over stretches. Beside the models stand the start frame repeated; the same blurred, since
+blur is less wrong where nothing is known, and a model that gains no more than that has only learnt to blur; and what encoder
+and decoder alone make of each recorded frame. The packaged weights come first.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -38,7 +40,8 @@ from everroad.stream.start import start
 
 FORMAT_VERSION = 1
 SHOWN = (1, 5, 10, 15, 20)
-REPEAT = "start repeated"
+REPEAT, BLURRED = "start repeated", "start repeated, blurred"
+BLUR_PX = 0.6  # standard deviation: about half of a sharp picture's gradient energy is left
 Pictures = UInt8[ndarray, "f h w 3"]
 
 
@@ -48,12 +51,13 @@ Rows = dict[str, Pictures]
 
 @torch.no_grad()
 def continue_stretch(candidates: Sequence[Candidate], spec: RecordedSpec) -> Rows:
-    """The recorded frames, the first one repeated, and for each model its stream and its encoder and decoder alone."""
+    """The recorded frames, the first one repeated and blurred, and of each model its stream and encoder and decoder alone."""
     config = candidates[0].world_model.config
     clip = read_recorded([spec], config.height_px, config.width_px)[0]
     images, conditions = clip.images.float() / 255, clip.conditions.split()
     recorded = _bytes(images)
-    pictures = {"recorded": recorded, REPEAT: np.repeat(recorded[:1], len(recorded), 0)}
+    still = {REPEAT: recorded[0], BLURRED: cv2.GaussianBlur(recorded[0], (0, 0), BLUR_PX)}
+    pictures = {"recorded": recorded} | {name: np.repeat(first[None], len(recorded), 0) for name, first in still.items()}
     for candidate in candidates:
         model = for_inference(candidate.world_model, torch.device("cpu"), torch.float32)
         state, made = start(model, images[:1, None], conditions[0], 0, [spec.camera]), [recorded[:1]]
