@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 from shapely.geometry import Polygon
 
 from everroad.export.map_layers import lane_sides, paint_name, scenario_layers
@@ -12,6 +13,7 @@ from everroad.export.map_tables import valid_polygons
 from everroad.export.placing import moved_layers
 from everroad.scenario.map_types import Area, Divider, VectorMap
 from tests.export.scenes import crossroads, drive
+from tests.scenario.strategies import maps
 
 
 def nodes_of(layers, tokens):
@@ -111,6 +113,20 @@ def test_the_same_map_has_the_same_key_and_no_map_shares_none():
     assert a == b
     assert scenario_layers(drive("a", map=None))[0]["key"] != scenario_layers(drive("b", map=None))[0]["key"]
     assert scenario_layers(drive(map=crossroads(), signals=()))[0]["key"] != a["key"]
+
+
+@settings(max_examples=60)
+@given(maps)
+def test_any_map_becomes_layers(vector_map):
+    layers, bounds = scenario_layers(drive(map=vector_map, signals=()))
+    places = {node["token"]: (node["x"], node["y"]) for node in layers["node"]}
+    left, low, right, high = bounds
+    assert all(left <= x <= right and low <= y <= high for x, y in places.values())
+    for layer in ("ped_crossing", "walkway", "stop_line", "lane", "lane_connector", "road_segment"):
+        for row in layers[layer]:
+            assert polygon_of(layers, row["polygon_token"]).area > 0
+    assert set(layers["arcline_path_3"]) == {row["token"] for row in (*layers["lane"], *layers["lane_connector"])}
+    draw_mask(layers, (10.0, 10.0))
 
 
 def test_mask_and_base_map():

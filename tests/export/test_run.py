@@ -174,7 +174,7 @@ def test_the_same_content_again_is_left_as_it_is(tmp_path):
 
 def test_other_content_is_refused_or_replaces(tmp_path):
     small = first_frames(drive(), 2)
-    export_scenario(small, tmp_path)
+    export_scenario(small, tmp_path, ExportOptions(also=("coco",)))
     before = files(tmp_path)
     changed = replace(small, weather="fog")
     with pytest.raises(ValueError, match=r"expected no scene drive with other content, got one; .*--overwrite"):
@@ -183,6 +183,7 @@ def test_other_content_is_refused_or_replaces(tmp_path):
     export_scenario(first_frames(changed, 1), tmp_path, ExportOptions(overwrite=True))
     assert len(table(tmp_path, "sample_data")) == 3
     assert len(list(tmp_path.rglob("*.jpg"))) == 2
+    assert not (tmp_path / "coco").exists()
     assert load_scenario(tmp_path / "everroad" / "drive" / "scene.json").weather == "fog"
 
 
@@ -224,6 +225,13 @@ def test_folders_that_hold_something_else(tmp_path):
     assert files(tmp_path) == {"other/notes.txt": b"mine"}
     with pytest.raises(ValueError, match="holds something else"):
         finalize(tmp_path / "other")
+
+
+def test_a_folder_that_a_killed_process_had_just_begun_is_new(tmp_path):
+    (tmp_path / "everroad" / ".locks").mkdir(parents=True)
+    (tmp_path / "everroad" / ".export.json.1234.tmp").write_text("{")
+    export_scenario(first_frames(drive(), 1), tmp_path)
+    assert len(table(tmp_path, "scene")) == 1
 
 
 def test_folders_that_hold_another_version(tmp_path):

@@ -31,6 +31,8 @@ TABLES = (
     "sample_data", "scene", "sensor", "visibility",
 )  # fmt: skip
 PLACES, SPLITS = "everroad.json", "splits.json"
+# Made of all scenes anew, like the tables.
+JOINED = ("maps", "coco", "kitti")
 _EMPTY_CANVAS_M = [100.0, 100.0]
 
 Rows = list[dict[str, Any]]
@@ -47,7 +49,8 @@ def finalize(root: Path) -> list[str]:
             shutil.rmtree(left, ignore_errors=True)
         shards = [shard for name in folder.scene_names() if (shard := folder.shard(name)) is not None]
         if not shards:
-            shutil.rmtree(root / folder.version, ignore_errors=True)
+            for name in (folder.version, *JOINED):
+                shutil.rmtree(root / name, ignore_errors=True)
             return []
         worlds = {shard["map_key"]: folder.scene(shard["name"]) / MAP for shard in shards}
         placement = place(tiles_of([(shard["map_key"], shard["bounds_m"]) for shard in shards]))
@@ -78,13 +81,13 @@ class _Beside:
 
     def swap(self, last: str) -> None:
         """Old folders go, ``last`` first; new ones come, ``last`` last. Renames only, so it takes no time."""
-        names = sorted(path.name for path in self._new.iterdir())
         self._old.mkdir()
-        for name in (last, *(name for name in names if name != last)):
+        for name in (last, *JOINED):
             if (self._root / name).exists():
                 (self._root / name).rename(self._old / name)
-        for name in (*(name for name in names if name != last), last):
-            (self._new / name).rename(self._root / name)
+        for name in (*JOINED, last):
+            if (self._new / name).exists():
+                (self._new / name).rename(self._root / name)
 
     def clear(self) -> None:
         shutil.rmtree(self._new, ignore_errors=True)

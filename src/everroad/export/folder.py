@@ -47,7 +47,7 @@ class ExportFolder:
 
 def check_folder(root: Path, options: ExportOptions) -> None:
     """Raises ``ValueError`` unless an export like this may be written there. Makes nothing."""
-    if root.is_dir() and any(root.iterdir()):
+    if root.is_dir() and not _begun(root):
         card = open_folder(root)
         for what in ("version", "location"):
             there, asked = getattr(card, what), getattr(options, what)
@@ -72,16 +72,25 @@ def open_folder(root: Path) -> ExportFolder:
 def make_folder(root: Path, options: ExportOptions) -> ExportFolder:
     """Opens the export there, or makes a new one. Raises ``ValueError`` like ``check_folder``."""
     check_folder(root, options)
-    locks = root / OWN / LOCKS
+    try:
+        (root / OWN / LOCKS).mkdir(parents=True, exist_ok=True)
+    except NotADirectoryError:
+        raise ValueError(f"{root}: expected a place for a folder, got a file on the way; name another") from None
     card = root / OWN / CARD
-    if not card.is_file():
-        try:
-            locks.mkdir(parents=True, exist_ok=True)
-        except NotADirectoryError:
-            raise ValueError(f"{root}: expected a place for a folder, got a file on the way; name another") from None
-        facts = {"format": FORMAT, "format_version": FORMAT_VERSION, "version": options.version, "location": options.location}
-        write_json(card, facts)
+    # Of processes that begin at once one writes the card, and the others find it.
+    with locked(ExportFolder(root, options.version, options.location), "card.lock", wait=True):
+        if not card.is_file():
+            facts = {"format": FORMAT, "format_version": FORMAT_VERSION}
+            write_json(card, {**facts, "version": options.version, "location": options.location})
+    check_folder(root, options)
     return open_folder(root)
+
+
+def _begun(root: Path) -> bool:
+    """Whether nothing lies there but what ``make_folder`` makes before the card: another process is about to write it, or was
+    killed."""
+    inside = {path.name for path in root.iterdir()}
+    return inside <= {OWN} and all(path.name.startswith(".") for path in (root / OWN).glob("*"))
 
 
 @contextmanager

@@ -69,16 +69,12 @@ def _add_areas(tables: MapTables, vector_map: VectorMap) -> _Segments:
     polygons, tokens = [], []
     for area in vector_map.drivable_areas or ():
         for polygon in valid_polygons(area.exterior_m, area.holes_m):
-            drivable = tables.add("drivable_area", polygon_tokens=[tables.polygon(polygon)])
+            outline = tables.polygon(polygon)
+            drivable = tables.add("drivable_area", polygon_tokens=[outline])
             crossing = bool(len(junctions.query(polygon.buffer(-0.5), predicate="intersects")))
             polygons.append(polygon)
             tokens.append(
-                tables.add(
-                    "road_segment",
-                    polygon_token=tables.polygon(polygon),
-                    is_intersection=crossing,
-                    drivable_area_token=drivable,
-                )
+                tables.add("road_segment", polygon_token=outline, is_intersection=crossing, drivable_area_token=drivable)
             )
     segments = _Segments(polygons, tokens)
     for layer, areas in (("ped_crossing", vector_map.ped_crossings), ("walkway", vector_map.walkways)):

@@ -63,6 +63,9 @@ def valid_polygons(exterior_m: Float[ndarray, "p _"], holes_m: tuple[ndarray, ..
     polygon = Polygon(exterior_m[:, :2], [hole[:, :2] for hole in holes_m])
     if polygon.is_valid:
         return [polygon] if polygon.area > 0 else []
-    parts = shapely.get_parts(shapely.make_valid(polygon))
-    inner = [piece for part in parts for piece in shapely.get_parts(part)]
+    try:
+        valid = shapely.make_valid(polygon)
+    except shapely.GEOSException:  # some areas that collapse to lines here and there
+        valid = polygon.buffer(0)
+    inner = [piece for part in shapely.get_parts(valid) for piece in shapely.get_parts(part)]
     return [piece for piece in inner if isinstance(piece, Polygon) and piece.area > 0]
