@@ -323,6 +323,10 @@ def test_ground_truth_as_predictions_scores_one(nusc, root, tmp_path, monkeypatc
             assert max(errors.values()) < 1e-6, (name, errors)
         # The devkit's own mean counts classes without ground truth as 0, and their errors as 1.
         assert metrics.mean_ap == pytest.approx(len(left) / 10)
+        # Cones have no heading; cones and barriers neither velocity nor attribute.
+        without = [set(), set(), {"traffic_cone"}, {"traffic_cone", "barrier"}, {"traffic_cone", "barrier"}]
+        true_positive = sum(len(left - none) / (10 - len(none)) for none in without)
+        assert metrics.nd_score == pytest.approx((5 * metrics.mean_ap + true_positive) / 10, abs=1e-6)
 
 
 def _predictions(nusc, sample):
