@@ -115,7 +115,7 @@ def test_the_same_map_has_the_same_key_and_no_map_shares_none():
     assert scenario_layers(drive(map=crossroads(), signals=()))[0]["key"] != a["key"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(maps)
 def test_any_map_becomes_layers(vector_map):
     layers, bounds = scenario_layers(drive(map=vector_map, signals=()))

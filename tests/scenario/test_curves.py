@@ -45,7 +45,9 @@ def test_headings_do_not_jump_within_a_curve():
 def test_projection_undoes_the_look_up(s_m, left_m):
     xy, _ = look_up(TABLE, np.array([0]), np.array([s_m]), np.array([left_m]))
     found_s, found_left = project_onto(TABLE, 0, xy[0])
-    assert found_s == pytest.approx(s_m, abs=0.06)
+    # A chord's heading is half a spacing's bend off at its ends, which moves a point beside it; inside a bend all is closer.
+    off_m = abs(left_m) * 0.5 * SPACING_M / (RADIUS_M - abs(left_m))
+    assert found_s == pytest.approx(s_m, abs=off_m + 1e-3)
     assert found_left == pytest.approx(left_m, abs=0.01)
 
 

@@ -66,7 +66,7 @@ def mutate(content: Any, data: st.DataObject) -> Any:
     return content
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(scenario=scenarios(), data=st.data(), times=st.integers(1, 3))
 def test_a_changed_file_is_valid_or_refused(scenario, data, times, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp()
@@ -101,7 +101,7 @@ def check(path, again):
     assert difference(loaded, load_scenario(again)) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(scenario=scenarios(), data=st.data())
 def test_a_file_with_changed_bytes_is_valid_or_refused(scenario, data, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp()

@@ -55,7 +55,7 @@ def source():
     return replace(road(), actors=(standing("car", 80.0, -3.0), standing("other", 90.0, 14.0)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(edits=st.lists(EDITS, min_size=1, max_size=3))
 def test_edits_are_pure_repeatable_and_valid_or_refused_in_one_line(edits, tmp_path_factory):
     scenario, path = source(), tmp_path_factory.getbasetemp() / "edited.json"

@@ -206,7 +206,7 @@ def check_read_or_refused(root, sweeps):
     assert "\n" not in said
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change_of_one_field_is_read_or_refused_in_one_line(tmp_path, data):
     made = copy.deepcopy(fake.tables(samples=3))
@@ -228,7 +228,7 @@ def test_any_change_of_one_field_is_read_or_refused_in_one_line(tmp_path, data):
     check_read_or_refused(root, data.draw(st.booleans()))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change_of_the_map_is_read_or_refused_in_one_line(tmp_path, data):
     content = fake_map.expansion()
