@@ -25,6 +25,8 @@ _PARKED: tuple[tuple[str, float, tuple[float, float, float], float], ...] = (
     ("vehicle.trailer", 0.02, (5.2, 2.1, 2.2), 0.06),
     ("vehicle.motorcycle", 0.04, (2.15, 0.8, 1.2), 0.05),
 )
+_UP_TO_SHARE = np.cumsum([kind[1] for kind in _PARKED])
+_UP_TO_SHARE /= _UP_TO_SHARE[-1]
 
 
 class Standing(NamedTuple):
@@ -42,7 +44,7 @@ def _row_of_cars(
     out = []
     at = _FROM_JUNCTION_M
     while True:
-        kind = int(draw.choice(len(_PARKED), p=[k[1] for k in _PARKED]))
+        kind = int(_UP_TO_SHARE.searchsorted(draw.random(), side="right"))  # what Generator.choice does, many times over
         category, _, mean, spread = _PARKED[kind]
         length, width, height = (float(x) for x in np.array(mean) * draw.normal(1, spread, 3).clip(0.88, 1.1))
         size = (length, width, height)
@@ -87,7 +89,7 @@ def _side(
     sign = -1.0 if forward else 1.0
     station = np.interp(along, *arc)
     offset = sign * (road.street.profile.kerbside_offset_m - sideways)
-    yaw = np.array([road.street.yaw_at(s) for s in station.tolist()]) + (0.0 if forward else np.pi) + turn
+    yaw = road.street.yaw_at(station) + (0.0 if forward else np.pi) + turn
     looks = []
     for number, (_, _, _, category, size) in enumerate(rows):
         standing = "vehicle.parked" if category.startswith("vehicle") else ""

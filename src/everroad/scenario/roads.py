@@ -102,7 +102,7 @@ def _legs_of(grid: Grid, seed: int, i: int, j: int) -> tuple[Leg, ...]:
     column, row = grid.columns[i], grid.rows[j]
     node = i * ROWS + j
     row_station, column_station = float(row.node_station_m[i]), float(column.node_station_m[j])
-    angle = column.yaw_at(column_station) - row.yaw_at(row_station)
+    angle = float(column.yaw_at(np.array([column_station]))[0] - row.yaw_at(np.array([row_station]))[0])
     sin, cos = abs(np.sin(angle)), abs(np.cos(angle))
     radius = max(column.profile.corner_radius_m, row.profile.corner_radius_m)
     arms = [

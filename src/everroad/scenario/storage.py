@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 from pydantic_core import to_json
 
 from everroad.scenario.files import parse_json, read_bytes, write_atomically
@@ -118,7 +119,12 @@ def _from_file(stored: ScenarioFile) -> Scenario:
 
 
 def _poses_to_json(poses: Poses) -> dict[str, Any]:
-    return {"translation_m": poses.translation_m.tolist(), "rotation_wxyz": poses.rotation_wxyz.tolist()}
+    return {"translation_m": _rows(poses.translation_m), "rotation_wxyz": _rows(poses.rotation_wxyz)}
+
+
+def _rows(array: ndarray) -> list[Any]:
+    """As ``tolist``; an actor that stands is one row seen many times, and its list one object many times."""
+    return array.tolist() if array.strides[0] or not len(array) else [array[0].tolist()] * len(array)
 
 
 def _poses_from_file(where: str, stored: PosesFile) -> Poses:
@@ -143,7 +149,7 @@ def _actor_to_json(actor: Actor) -> dict[str, Any]:
         "first_frame": span.start,
         "poses": _poses_to_json(poses),
         "valid": None if actor.valid[span].all() else actor.valid[span].tolist(),
-        "velocity_mps": None if actor.velocity_mps is None else actor.velocity_mps[span].tolist(),
+        "velocity_mps": None if actor.velocity_mps is None else _rows(actor.velocity_mps[span]),
         "attributes": None if actor.attributes is None else list(actor.attributes[span]),
     }
 

@@ -83,9 +83,9 @@ class Street:
         xy[:, 1] += np.cos(yaw) * offset_m
         return xy
 
-    def yaw_at(self, station_m: float) -> float:
-        """Heading of the axis at a station."""
-        return float(np.interp(station_m / self.length_m * (len(self.yaw_rad) - 1), np.arange(len(self.yaw_rad)), self.yaw_rad))
+    def yaw_at(self, station_m: Float[ndarray, "q"]) -> Float[ndarray, "q"]:
+        """Headings of the axis at stations."""
+        return np.interp(station_m / self.length_m * (len(self.yaw_rad) - 1), np.arange(len(self.yaw_rad)), self.yaw_rad)
 
     def line(self, start_m: float, end_m: float, offset_m: float, spacing_m: float = 2.0) -> Float[ndarray, "q 2"]:
         """The curve at a constant offset from one station to another (backwards when end < start), points ``spacing_m`` or less

@@ -5,6 +5,7 @@ Every file is whole or not there, so an interrupt loses at most the towns that w
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import re
@@ -138,6 +139,8 @@ def _settle() -> None:
     # Ctrl-C reaches the whole process group; the parent decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = "1"
+    # Authoring makes no reference cycles, and looking for them takes an eighth of its time.
+    gc.disable()
 
 
 def _make_one(job: tuple[Path, int, TownOptions]) -> None:

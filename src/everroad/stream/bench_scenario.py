@@ -1,10 +1,13 @@
-"""``bench_scenario``: milliseconds of authoring, saving and reading scenarios and of drawing their conditions, on one core."""
+"""``bench_scenario``: milliseconds of authoring, saving, reading and exporting scenarios and of drawing their conditions, on
+one core."""
 
 from __future__ import annotations
 
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,6 +16,7 @@ import torch
 
 from everroad.conditions.build import build_conditions
 from everroad.conditions.rig import fit_camera
+from everroad.export.run import export_scenario
 from everroad.scenario.rigs import get_rig
 from everroad.scenario.sources import read_scenario
 from everroad.scenario.storage import load_scenario, save_scenario
@@ -26,6 +30,7 @@ TOWN_SEEDS = (1_000_000, 1_000_001, 1_000_002, 1_000_003)
 TOWN_SECONDS = 20.0
 CONDITIONS = (("nuscenes-6", 256, 448), ("nuscenes-front", 128, 224))
 FRAMES_DRAWN = 12  # of each town, spread over it
+EXPORTED_FRAMES = 13  # three key frames and the sweeps between them
 
 # A job is timed turn by turn; its turns are different work of one kind, a frame each, say.
 Turn = Callable[[], object]
@@ -59,6 +64,7 @@ def _all_jobs(scratch: Path, log: Path | None, rig: str | None) -> Iterator[Jobs
         yield {"read log": [lambda: read_scenario(log, rig=rig)]}
     for seed in TOWN_SEEDS:
         yield _town_jobs(seed, author_town(seed, seconds=TOWN_SECONDS), scratch)
+    yield _export_jobs(author_town(TOWN_SEEDS[0], seconds=(EXPORTED_FRAMES - 0.5) / 12.0), scratch)
 
 
 def _town_jobs(seed: int, town: Scenario, scratch: Path) -> Jobs:
@@ -71,6 +77,19 @@ def _town_jobs(seed: int, town: Scenario, scratch: Path) -> Jobs:
         "read .json": [lambda: load_scenario(plain)],
         "read .json.gz": [lambda: load_scenario(packed)],
         **{f"conditions {rig} {height}x{width}": _drawing(town, rig, height, width) for rig, height, width in CONDITIONS},
+    }
+
+
+def _export_jobs(town: Scenario, scratch: Path) -> Jobs:
+    """A short scene to nuScenes' format, painter and all, and what the reader makes of the tables."""
+    rig, height, width = CONDITIONS[0]
+    seen = replace(town, cameras=tuple(fit_camera(camera, height, width) for camera in get_rig(rig)))
+    folders = (scratch / f"export-{i}" for i in count())
+    first = next(folders)
+    export_scenario(seen, first)
+    return {
+        f"export {rig} {height}x{width}, {len(seen)} frames": [lambda: export_scenario(seen, next(folders))],
+        "read that scene": [lambda: read_scenario(first)],
     }
 
 
