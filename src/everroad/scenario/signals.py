@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -43,9 +44,19 @@ def plan_signals(roads: Roads, seed: int) -> SignalPlan:
 
 def _phase(plan: SignalPlan, side: int, sim_time_s: Float[ndarray, "*f"] | float) -> tuple[ndarray, ndarray, ndarray]:
     """Per node, for one leg: seconds since its green began (modulo the cycle), its green and the cycle."""
+    of_row = side in (EAST, WEST)
+    return _phase_now(plan, of_row, sim_time_s) if isinstance(sim_time_s, float) else _phase_at(plan, of_row, sim_time_s)
+
+
+@lru_cache(maxsize=4)  # one simulation step asks a dozen times
+def _phase_now(plan: SignalPlan, of_row: bool, sim_time_s: float) -> tuple[ndarray, ndarray, ndarray]:
+    return _phase_at(plan, of_row, sim_time_s)
+
+
+def _phase_at(plan: SignalPlan, of_row: bool, sim_time_s: Float[ndarray, "*f"] | float) -> tuple[ndarray, ndarray, ndarray]:
     rows, columns = plan.green_s.T
     pause = YELLOW_S + CLEARING_S
-    start, green = (0.0, rows) if side in (EAST, WEST) else (rows + pause, columns)
+    start, green = (0.0, rows) if of_row else (rows + pause, columns)
     cycle = rows + columns + 2 * pause
     return (np.asarray(sim_time_s)[..., None] + plan.offset_s - start) % cycle, green, cycle
 

@@ -7,6 +7,7 @@ street's axis, offset is metres to the left of it; traffic keeps right, so lanes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -70,15 +71,22 @@ class Street:
     length_m: float
     node_station_m: Float[ndarray, "n"]
 
+    @cached_property
+    def _steps(self) -> tuple[Float[ndarray, "p-1 2"], Float[ndarray, "p-1"]]:
+        """From each station to the next: metres and turn."""
+        return np.diff(self.xy_m, axis=0), np.diff(self.yaw_rad)
+
     def at(self, station_m: Float[ndarray, "q"], offset_m: Float[ndarray, "q"] | float) -> Float[ndarray, "q 2"]:
         """World points at stations and offsets."""
         # Called thousands of times a town with a few points each: ufuncs themselves, and columns filled in place.
         position = np.minimum(np.maximum(station_m / self.length_m, 0), 1) * (len(self.xy_m) - 1)
         index = np.minimum(position.astype(np.int64), len(self.xy_m) - 2)
         share = position - index
-        near, yaw = self.xy_m[index], self.yaw_rad[index]
-        yaw = yaw + share * (self.yaw_rad[index + 1] - yaw)
-        xy = near + share[:, None] * (self.xy_m[index + 1] - near)
+        to_next_m, turn_rad = self._steps
+        yaw = share * turn_rad[index]
+        yaw += self.yaw_rad[index]
+        xy = share[:, None] * to_next_m[index]
+        xy += self.xy_m[index]
         xy[:, 0] += -np.sin(yaw) * offset_m
         xy[:, 1] += np.cos(yaw) * offset_m
         return xy
@@ -91,7 +99,10 @@ class Street:
         """The curve at a constant offset from one station to another (backwards when end < start), points ``spacing_m`` or less
         apart."""
         count = max(int(np.ceil(abs(end_m - start_m) / spacing_m)), 1) + 1
-        return self.at(np.linspace(start_m, end_m, count), offset_m)
+        # np.linspace, of which this is the core, takes longer for its generality than for a few points.
+        station_m = np.arange(count) * ((end_m - start_m) / (count - 1)) + start_m
+        station_m[-1] = end_m
+        return self.at(station_m, offset_m)
 
 
 def _profile(draw: np.random.Generator) -> Profile:
