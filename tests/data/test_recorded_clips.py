@@ -9,16 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everroad.conditions.rig import fit_camera, front_camera
+from everroad.conditions.rig import fit_camera, front_camera, undistort_image
 from everroad.data.blocks import BlockConfig
 from everroad.data.cache import cache_digest, tensors_by_name
 from everroad.data.clips import ClipSpec, render_town
 from everroad.data.prefetch import BlockPrefetcher
 from everroad.data.recorded_clips import RecordedConfig, RecordedSpec, read_recorded
 from everroad.data.recordings import Stretch, find_stretches
-from everroad.media import write_png
+from everroad.media import read_image, write_png
 from everroad.render.painter import Painter
-from everroad.scenario.storage import save_scenario
+from everroad.scenario.storage import load_scenario, save_scenario
 from everroad.scenario.town import author_town
 
 HEIGHT_PX, WIDTH_PX, TOWN_SECONDS = 32, 56, 1.0
@@ -132,3 +132,16 @@ def test_a_cache_of_other_pictures_is_another_cache():
     config = RecordedConfig(0, 1, 1, 2, 8, 16, (stretch,))
     others = [replace(config, stretches=(replace(stretch, digest="two"),)), BlockConfig(0, 1, 1, 2, 8, 16)]
     assert len({cache_digest(each) for each in (config, *others)}) == 3
+
+
+def test_a_distorted_cameras_pictures_are_straightened(recorded_town, tmp_path):
+    folder, name = recorded_town
+    town = load_scenario(folder / "town5.json.gz")
+    bent = replace(town.cameras[0], distortion=(-0.2, 0.05, 0.0))
+    images = {name: tuple(str(folder / path) for path in town.images[name])}
+    save_scenario(replace(town, cameras=(bent,), images=images), tmp_path / "bent.json.gz")
+    (clip,) = read_recorded([RecordedSpec(str(tmp_path / "bent.json.gz"), name, 2, 1)], HEIGHT_PX, WIDTH_PX)
+    recorded = read_image(folder / town.images[name][2])
+    straight = undistort_image(recorded, bent)
+    assert not np.array_equal(straight, recorded)
+    assert np.array_equal(clip.images[0].permute(1, 2, 0).numpy(), straight)

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.export.scenes import drive
 
 from everroad import cli
+from everroad.scenario.edit.time import cut
 from everroad.scenario.storage import save_scenario
 from everroad.scenario.town import author_town
 from everroad.scenario.types import Scenario
@@ -14,7 +16,7 @@ from everroad.stream.bench_scenario import bench_scenario
 
 JOBS = [
     "author a town", "save .json", "save .json.gz", "read .json", "read .json.gz",
-    "conditions nuscenes-6 256x448", "conditions nuscenes-front 128x224",
+    "conditions nuscenes-6 32x56", "conditions nuscenes-front 32x56", "export nuscenes-6 32x56, 2 frames", "read that scene",
 ]  # fmt: skip
 
 
@@ -28,6 +30,8 @@ def small(monkeypatch: pytest.MonkeyPatch, town: Scenario) -> None:
     monkeypatch.setattr(module, "author_town", lambda seed, seconds: town)
     monkeypatch.setattr(module, "TOWN_SEEDS", (1_000_000,))
     monkeypatch.setattr(module, "FRAMES_DRAWN", 3)
+    monkeypatch.setattr(module, "cut", lambda town, first, last: cut(drive(), 0, 1))  # no houses to be painted
+    monkeypatch.setattr(module, "CONDITIONS", (("nuscenes-6", 32, 56), ("nuscenes-front", 32, 56)))
 
 
 def _times(measured: dict) -> dict[str, dict[str, float]]:
@@ -61,6 +65,7 @@ def test_conditions_are_of_frames_from_the_whole_town(monkeypatch: pytest.Monkey
     assert [(camera.height_px, camera.width_px) for camera in drawn[0][2]] == [(128, 224)] * 6
 
 
+@pytest.mark.slow
 def test_a_log_is_read_as_well(town: Scenario, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_scenario(town, tmp_path / "log.json")
     command = ["bench", "scenario", "--repeats", "1", "--log", str(tmp_path / "log.json")]

@@ -24,7 +24,7 @@ from torch import Tensor
 from everroad import __version__
 from everroad.data.addressing import digest
 from everroad.data.recorded_clips import fitted_picture
-from everroad.data.recordings import Stretch, stretch_pictures
+from everroad.data.recordings import Stretch, stretch_camera, stretch_pictures
 from everroad.data.tensor_files import save_tensors
 
 FORMAT_VERSION = 1
@@ -101,12 +101,10 @@ def _refuse_stale(path: Path, about: Any, source: LatentSource) -> None:
 
 
 def _make(path: Path, source: LatentSource, encode: Encode) -> None:
-    pictures, parts = stretch_pictures(source.stretch), []
+    pictures, camera, parts = stretch_pictures(source.stretch), stretch_camera(source.stretch), []
+    shape = (source.height_px, source.width_px, source.vertical_anchor)
     for first in range(0, len(pictures), BATCH):
-        some = [
-            torch.from_numpy(fitted_picture(picture, source.height_px, source.width_px, source.vertical_anchor))
-            for picture in pictures[first : first + BATCH]
-        ]
+        some = [torch.from_numpy(fitted_picture(one, camera, *shape)) for one in pictures[first : first + BATCH]]
         with torch.no_grad():
             parts.append(encode(torch.stack(some).permute(0, 3, 1, 2).contiguous()).cpu().contiguous())
         if len(parts[-1]) != len(some):

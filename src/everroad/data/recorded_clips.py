@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from everroad.conditions.rig import fit_camera, fit_image
+from everroad.conditions.rig import fit_camera, fit_image, undistort_image
 from everroad.data.addressing import addressed_generator
 from everroad.data.blocks import BlockSource, draw_starts
 from everroad.data.clips import FRAME_RATE_HZ, Clip, make_clip
@@ -18,7 +18,7 @@ from everroad.data.recordings import Stretch
 from everroad.media import read_image
 from everroad.scenario.resample import resample
 from everroad.scenario.storage import load_scenario
-from everroad.scenario.types import SceneFrame
+from everroad.scenario.types import Camera, SceneFrame
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,18 @@ def read_recorded(specs: Sequence[RecordedSpec], height_px: int, width_px: int) 
         raise ValueError(f"expected clips of one camera of one recording, got {len(sources)}; call read_recorded once for each")
     path, name, anchor = sources.pop()
     scenario = resample(load_scenario(path), FRAME_RATE_HZ)
-    camera = fit_camera(next(camera for camera in scenario.cameras if camera.name == name), height_px, width_px, anchor)
+    own = next(camera for camera in scenario.cameras if camera.name == name)
+    camera = fit_camera(own, height_px, width_px, anchor)
     pictures = [Path(path).parent / image for image in scenario.images[name]]
 
     def picture(frame: SceneFrame) -> UInt8[ndarray, "h w 3"]:
-        return fitted_picture(pictures[frame.frame_index], height_px, width_px, anchor)
+        return fitted_picture(pictures[frame.frame_index], own, height_px, width_px, anchor)
 
     return [make_clip(scenario, camera, spec.first_frame, spec.frames, picture) for spec in specs]
 
 
-def fitted_picture(path: Path, height_px: int, width_px: int, vertical_anchor: float) -> UInt8[ndarray, "h w 3"]:
-    """A recorded picture as the fitted camera sees it."""
-    return fit_image(read_image(path), height_px, width_px, vertical_anchor)
+def fitted_picture(
+    path: Path, camera: Camera, height_px: int, width_px: int, vertical_anchor: float
+) -> UInt8[ndarray, "h w 3"]:
+    """A picture that ``camera`` recorded, without its distortion, as the fitted camera sees it."""
+    return fit_image(undistort_image(read_image(path), camera), height_px, width_px, vertical_anchor)

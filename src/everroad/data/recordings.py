@@ -105,6 +105,14 @@ def stretch_pictures(stretch: Stretch) -> list[Path]:
     return [file.parent / name for name in names[stretch.first_frame : stretch.first_frame + stretch.frames]]
 
 
+def stretch_camera(stretch: Stretch) -> Camera:
+    """The camera that took a stretch's pictures, as recorded."""
+    file = Path(stretch.path)
+    status = file.stat()
+    cameras = _recording(file, status.st_mtime_ns, status.st_size).cameras
+    return next(camera for camera in cameras if camera.name == stretch.camera)
+
+
 def unbroken(images: Sequence[str]) -> list[tuple[int, int]]:
     """(first frame, frames) of each stretch: "" is no picture, and the same one again begins a new stretch."""
     found, first = [], 0

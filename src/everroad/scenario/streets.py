@@ -72,7 +72,7 @@ class Street:
     node_station_m: Float[ndarray, "n"]
 
     @cached_property
-    def _steps(self) -> tuple[Float[ndarray, "p-1 2"], Float[ndarray, "p-1"]]:
+    def _steps(self) -> tuple[Float[ndarray, "q 2"], Float[ndarray, "q"]]:
         """From each station to the next: metres and turn."""
         return np.diff(self.xy_m, axis=0), np.diff(self.yaw_rad)
 

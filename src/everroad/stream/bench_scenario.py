@@ -17,6 +17,7 @@ import torch
 from everroad.conditions.build import build_conditions
 from everroad.conditions.rig import fit_camera
 from everroad.export.run import export_scenario
+from everroad.scenario.edit.time import cut
 from everroad.scenario.rigs import get_rig
 from everroad.scenario.sources import read_scenario
 from everroad.scenario.storage import load_scenario, save_scenario
@@ -64,7 +65,7 @@ def _all_jobs(scratch: Path, log: Path | None, rig: str | None) -> Iterator[Jobs
         yield {"read log": [lambda: read_scenario(log, rig=rig)]}
     for seed in TOWN_SEEDS:
         yield _town_jobs(seed, author_town(seed, seconds=TOWN_SECONDS), scratch)
-    yield _export_jobs(author_town(TOWN_SEEDS[0], seconds=(EXPORTED_FRAMES - 0.5) / 12.0), scratch)
+    yield _export_jobs(cut(author_town(TOWN_SEEDS[0], seconds=TOWN_SECONDS), 0, EXPORTED_FRAMES - 1), scratch)
 
 
 def _town_jobs(seed: int, town: Scenario, scratch: Path) -> Jobs:
