@@ -25,7 +25,8 @@ def discretise_path(path: Mapping[str, Any], spacing_m: float) -> Float[ndarray,
     try:
         start = np.array([float(value) for value in path["start_pose"]])
         lengths_m = np.array([float(value) for value in path["segment_length"]])
-        curvatures = np.array([_TURN[letter] for letter in path["shape"]]) / float(path["radius"])
+        per_m = 1.0 / float(path["radius"])
+        curvatures = np.array([_TURN[letter] * per_m for letter in path["shape"]])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         start = lengths_m = curvatures = np.zeros(0)
     plausible = np.isfinite([*start, *lengths_m, *curvatures]).all() and (lengths_m >= 0).all() and lengths_m.sum() < 1e5
