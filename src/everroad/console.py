@@ -231,6 +231,9 @@ def progress_bar(title: str, quiet: bool, unit: str = "frames") -> Iterator[Call
 
     try:
         yield progress
+    except BaseException:
+        bar.update(task, visible=False)  # what went wrong is one line
+        raise
     finally:
         if bar.live.is_started:
             bar.stop()

@@ -241,7 +241,7 @@ def test_folders_that_hold_another_version(tmp_path):
     refused(small, tmp_path, "location boston-seaport", options=ExportOptions(location="boston-seaport"))
     card = tmp_path / "everroad" / "export.json"
     card.write_text(card.read_text().replace('"format_version":1', '"format_version":99'))
-    refused(small, tmp_path, "expected everroad.export 1, got everroad.export 99")
+    refused(small, tmp_path, "format_version: expected 1, got 99")
 
 
 def test_scenarios_without_cameras_or_with_clashing_ones(tmp_path):

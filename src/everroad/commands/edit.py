@@ -34,7 +34,8 @@ def _write(edited: Scenario, out: Path, quiet: bool, what: str = "") -> None:
     from everroad.scenario.storage import save_scenario
 
     save_scenario(edited, out)
-    said = f"{out}: {len(edited)} frames, {len(edited.actors)} actors, {edited.weather} {edited.time_of_day}"
+    look = " ".join(word for word in (edited.weather, edited.time_of_day) if word) or "no weather known"
+    said = f"{out}: {len(edited)} frames, {len(edited.actors)} actors, {look}"
     say(f"{said}{what and '; '}{what}", quiet)
 
 

@@ -65,7 +65,8 @@ def convert(
         options |= {"choice": taken.choice(camera), "video": video_options(clip)}
         made = convert_scenario(source, out, **options, progress=progress)
     cameras = ", ".join(camera.name for camera in made.cameras)
-    say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {len(made.actors)} actors, cameras {cameras}", quiet)
+    actors = f"{len(made.actors)} actors" if made.actors or made.actors_known else "actors unknown"
+    say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {actors}, cameras {cameras}", quiet)
 
 
 @scenario_app.command

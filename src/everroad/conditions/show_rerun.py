@@ -42,7 +42,7 @@ _PICTURE_AT_M = 0.5  # how far in front of a camera its picture hangs
 def refuse_without_rerun() -> None:
     """Raises ``ValueError`` that names the extra where Rerun is not installed."""
     if find_spec("rerun") is None:
-        raise ValueError("rerun: expected the package for .rrd files, got none; pip install everroad[rerun]")
+        raise ValueError("rerun: expected the package for .rrd files, got none; pip install -e '.[rerun]'")
 
 
 def write_recording(view: View, out: Path, indices: Sequence[int], progress: Callable[[int, int], None] | None = None) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from everroad.export.options import ExportOptions
+from everroad.export.stored import FORMAT, FORMAT_VERSION, Card, Shard, checked
 from everroad.scenario.files import read_bytes, write_atomically
 
-FORMAT, FORMAT_VERSION = "everroad.export", 1
 OWN, CARD, SHARD, SCENE, MAP = "everroad", "export.json", "shard.json.gz", "scene.json", "map.json.gz"
 LOCKS, KITTI_STAGE = ".locks", "kitti"
 
@@ -42,7 +42,12 @@ class ExportFolder:
     def shard(self, name: str) -> dict[str, Any] | None:
         """A finished scene's rows; ``None`` where there is none. Raises ``ValueError`` for a broken file."""
         path = self.scene(name) / SHARD
-        return read_json(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        rows = read_json(path)
+        if checked(Shard, rows, path).name != name:
+            raise ValueError(f"{path}: expected the rows of scene {name}, got those of {rows['name']}; export it again")
+        return rows
 
 
 def check_folder(root: Path, options: ExportOptions) -> None:
@@ -62,11 +67,8 @@ def open_folder(root: Path) -> ExportFolder:
     path = root / OWN / CARD
     if not path.is_file():
         raise ValueError(f"{root}: expected a new folder or an export, got one that holds something else; name another")
-    card = read_json(path)
-    if card.get("format") != FORMAT or card.get("format_version") != FORMAT_VERSION:
-        got = f"{card.get('format')} {card.get('format_version')}"
-        raise ValueError(f"{path}: expected {FORMAT} {FORMAT_VERSION}, got {got}; name another folder")
-    return ExportFolder(root, str(card["version"]), str(card["location"]))
+    card = checked(Card, read_json(path), path)
+    return ExportFolder(root, card.version, card.location)
 
 
 def make_folder(root: Path, options: ExportOptions) -> ExportFolder:
@@ -103,7 +105,7 @@ def locked(folder: ExportFolder, name: str, *, wait: bool) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(
-                f"{folder.root}: expected scene {name} free, got it while another process writes it; wait, or rename it"
+                f"{folder.root}: expected {Path(name).stem} free, got it while another process writes it; wait, or rename it"
             ) from None
         yield
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from everroad.export import lidar
 from everroad.export.finalize import finalize
-from everroad.export.folder import SHARD, ExportFolder, locked, make_folder, remove_scene
+from everroad.export.folder import CARD, SHARD, ExportFolder, locked, make_folder, remove_scene
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.scene import SceneWriter
 from everroad.render.painter import Painter
@@ -63,9 +63,11 @@ def open_scene(
     Raises ``ValueError`` for a scene that is there with other content and not to be replaced, or that another process writes.
     """
     name = options.scene_name or folder_name(scenario.name)
+    if name == CARD:
+        raise ValueError(f"scene_name: expected another name than that of the export's own file, got '{name}'; name another")
     folder = make_folder(root, options)
     with ExitStack() as held:
-        held.enter_context(locked(folder, f"{name}.lock", wait=False))
+        held.enter_context(locked(folder, f"scene-{name}.lock", wait=False))
         done = _is_there(folder, name, digest, options.overwrite)
         more = {"painter": painter, "points_of": points_of, "front": front, "done": done}
         return SceneWriter(folder, name, scenario, options, digest, held=held.pop_all(), **more)

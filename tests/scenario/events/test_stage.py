@@ -183,7 +183,7 @@ def test_the_same_seed_gives_the_same_event():
         (lambda: stage("cut-in", road(frames=2)), "scenario: expected three frames at least, got 2"),
         (
             lambda: stage("pedestrian-crossing", road(frames=14)),
-            r"expected a place for it in straight within 1.08333 s, got none",
+            r"expected a place for it in straight within 1.1 s, got none",
         ),
     ],
 )

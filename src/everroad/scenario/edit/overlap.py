@@ -143,10 +143,10 @@ def check_no_new_overlap(before: Scenario, after: Scenario) -> Scenario:
     found = new_overlaps(before, after)
     if found:
         frame, first, second = found[0]
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        more = f" (and {len(found) - 1} more overlaps of this edit)" if len(found) > 1 else ""
         raise ValueError(
             f"frame {frame}: expected '{first}' and '{second}' apart, got one in the other{more}; "
-            "place or time it otherwise, or allow overlaps"
+            "place or time it otherwise, or allow it (--allow-overlap)"
         )
     return after
 

@@ -90,9 +90,10 @@ def stage(name: str, scenario: Scenario, parameters: Parameters | None = None) -
         except DoesNotFitError as error:
             reasons[str(error)] += 1
     why = reasons.most_common(1)[0][0] if reasons else "it is too short"
-    when = f"at {wanted.at_s:g} s" if wanted.at_s is not None else f"within {last:g} s"
+    when = f"at {wanted.at_s:g} s" if wanted.at_s is not None else f"within {last:.1f} s"
     raise ValueError(
-        f"event {name}: expected a place for it in {scenario.name} {when}, got none ({why}); try another seed or time"
+        f"event {name}: expected a place for it in {scenario.name} {when}, got none ({why}); "
+        "try another seed, time or parameters"
     )
 
 
