@@ -17,6 +17,7 @@ import pytest
 
 from everroad import __version__, cli, console
 from everroad.__main__ import main as entry
+from everroad.console import progress_bar
 from everroad.media import VideoWriter
 from everroad.scenario.storage import load_scenario
 from everroad.stream.folder import check_can_be_made
@@ -564,3 +565,15 @@ def test_a_disk_that_fills_keeps_the_partial_video_and_says_so(town: Path, weigh
     assert err.count("\n") == 1
     assert (out / "video.partial.mp4").exists()
     assert not (out / "report.json").exists()
+
+
+def test_a_refusal_takes_a_progress_bar_away(capsys):
+    def refuse_midway():
+        with progress_bar("index", False) as progress:
+            assert progress is not None
+            progress(1, 2)
+            raise ValueError("expected this, got that; mend it")
+
+    with pytest.raises(ValueError, match="expected this"):
+        refuse_midway()
+    assert capsys.readouterr().err == ""

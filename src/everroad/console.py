@@ -233,6 +233,8 @@ def progress_bar(title: str, quiet: bool, unit: str = "frames") -> Iterator[Call
         yield progress
     except BaseException:
         bar.update(task, visible=False)  # what went wrong is one line
+        bar.live.transient = True
+        bar.live.stop()  # bar.stop() would print an empty line where nobody watches
         raise
     finally:
         if bar.live.is_started:

@@ -255,7 +255,7 @@ def event(name: str | None = None, /, *, list: bool = False) -> None:
         raise ValueError(f"event: expected a name ({', '.join(EVENTS)}) or --list, got none; name one")
     width = max(map(len, EVENTS))
     for known, row in EVENTS.items():
-        print(f"{known:{width}}  {row.what} [NHTSA {row.typology}]")
+        print(f"{known:{width}}  {row.what.replace('``', '')} [NHTSA {row.typology}]")
 
 
 def _add_event(name: str) -> None:
