@@ -333,7 +333,7 @@ def test_convert_makes_pictures_and_a_scenario_of_a_video(tmp_path: Path, capsys
     out = tmp_path / "new" / "a.json"
     options = ["--size", "56x32", "--poses", str(tmp_path / "poses.csv"), "--fov", "90", "--seconds", "0.5"]
     assert cli.main(["scenario", "convert", str(tmp_path / "clip.mp4"), "--out", str(out), *options]) == 0
-    assert f"{out}: 7 frames at 12 Hz, 0 actors, cameras CAM_FRONT" in capsys.readouterr().out
+    assert f"{out}: 7 frames at 12 Hz, actors unknown, cameras CAM_FRONT" in capsys.readouterr().out
     made = load_scenario(out)
     assert [(out.parent / path).is_file() for path in made.images["CAM_FRONT"]] == [True] * 7
     assert made.ego_motion_known

@@ -27,7 +27,7 @@ def drive(scene, tmp_path):
 
 def test_without_the_extra_one_line_says_how_to_get_it(drive, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rerun", None)
-    with pytest.raises(ValueError, match=r"^rerun: expected .*; pip install everroad\[rerun\]$"):
+    with pytest.raises(ValueError, match=r"^rerun: expected .*; pip install -e '.\[rerun\]'$"):
         show_scenario(drive, tmp_path / "show.rrd", image_folder=tmp_path)
     assert not (tmp_path / "show.rrd").exists()
 

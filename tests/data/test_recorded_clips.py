@@ -58,6 +58,7 @@ def test_a_recording_made_by_the_painter_gives_the_painters_clips(recorded_town)
     assert painted[1].conditions.present.ego_motion.all()
 
 
+@pytest.mark.slow
 def test_blocks_of_a_recording_are_those_of_the_same_frames_painted(recorded_town, tmp_path):
     folder, _ = recorded_town
     shape = {"seed": 1, "towns": 1, "segments": 2, "frames": 3, "height_px": HEIGHT_PX, "width_px": WIDTH_PX}

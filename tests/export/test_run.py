@@ -341,6 +341,7 @@ def child(root: Path, name: str, stop: int) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_nothing_that_counts_and_others_go_on(tmp_path):
     killed, other = child(tmp_path / "set", "killed", 7), child(tmp_path / "set", "other", 0)
     assert killed.stdout is not None

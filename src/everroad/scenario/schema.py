@@ -126,7 +126,7 @@ class ScenarioFile(_Part):
     format_version: Annotated[Literal[1], BeforeValidator(_whole)]
     name: str
     source: str = "unknown"
-    start_stamp_ns: int = 0
+    start_stamp_ns: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     time_s: Annotated[list[float], Field(min_length=1)]
     world_from_ego: PosesFile
     cameras: list[CameraFile] = []
