@@ -17,7 +17,7 @@ from everroad.scenario.driving import StopLine, decision_distance_m, next_stop_l
 from everroad.scenario.fleet import Fleet
 from everroad.scenario.lane_graph import LaneGraph
 from everroad.scenario.road_users import way_ahead
-from everroad.scenario.signals import GREEN, YELLOW_S, SignalPlan, colours, green_left_s, red_left_s
+from everroad.scenario.signals import GREEN, YELLOW_S, SignalPlan, colours, green_left_s, of_sides, red_left_s
 
 EGO_ASKS_EARLIER_M = 30.0  # the ego and who is on its lane mostly have priority, so that a drive is not spent waiting
 _QUEUE_GAP_M = 3.0
@@ -74,7 +74,7 @@ def grant(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: float, b
     order = np.lexsort((line.distance_m, -waited, ~with_ego))
     held, claimed = held_connectors(graph, fleet, line), np.zeros(0, np.int64)
     reserved = fleet.reserved.copy()
-    green_s = [green_left_s(plan, side, sim_time_s) for side in range(4)]
+    green_s = of_sides(green_left_s, plan, sim_time_s)
     for row in order[asking[order]].tolist():
         connector = int(line.connector[row])
         node, leg_in, leg_out = int(graph.end_node[connector]), int(graph.leg_in[connector]), int(graph.leg_out[connector])
@@ -108,7 +108,7 @@ def crossable(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: floa
     out = np.ones((len(plan.signalised), 4), bool)
     line = next_stop_line(graph, fleet, way_ahead(graph, fleet))
     waiting = (line.connector >= 0) & ~fleet.reserved & (line.distance_m < _NEAR_LINE_M)
-    lit = np.stack([colours(plan, side, sim_time_s) for side in range(4)], axis=1)
+    lit = np.stack(of_sides(colours, plan, sim_time_s), axis=1)
     wanted = [c for c in line.connector[waiting].tolist() if lit[graph.end_node[c], graph.leg_in[c]] == GREEN]
     held = held_connectors(graph, fleet, line)
     coming = np.append(held.connector[held.tail_m < _PAST_CROSSING_M], np.array(wanted, np.int64))
@@ -117,6 +117,5 @@ def crossable(graph: LaneGraph, plan: SignalPlan, fleet: Fleet, sim_time_s: floa
     out[graph.end_node[going], graph.leg_out[going]] = False
     overdue = line.connector[(line.connector >= 0) & (fleet.waited > _OVERDUE_STEPS)]
     out[graph.end_node[overdue], graph.leg_out[overdue]] = False
-    for side in range(4):
-        out[:, side] &= red_left_s(plan, side, sim_time_s) >= plan.walk_s[:, side]
+    out &= np.stack(of_sides(red_left_s, plan, sim_time_s), axis=1) >= plan.walk_s
     return out & np.isfinite(plan.walk_s)

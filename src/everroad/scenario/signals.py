@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from everroad.scenario.draws import generator
-from everroad.scenario.roads import EAST, WEST, Roads
+from everroad.scenario.roads import EAST, NORTH, WEST, Roads
 from everroad.scenario.types import Signal, SignalColour
 
 YELLOW_S = 3.0
@@ -44,19 +44,9 @@ def plan_signals(roads: Roads, seed: int) -> SignalPlan:
 
 def _phase(plan: SignalPlan, side: int, sim_time_s: Float[ndarray, "*f"] | float) -> tuple[ndarray, ndarray, ndarray]:
     """Per node, for one leg: seconds since its green began (modulo the cycle), its green and the cycle."""
-    of_row = side in (EAST, WEST)
-    return _phase_now(plan, of_row, sim_time_s) if isinstance(sim_time_s, float) else _phase_at(plan, of_row, sim_time_s)
-
-
-@lru_cache(maxsize=4)  # one simulation step asks a dozen times
-def _phase_now(plan: SignalPlan, of_row: bool, sim_time_s: float) -> tuple[ndarray, ndarray, ndarray]:
-    return _phase_at(plan, of_row, sim_time_s)
-
-
-def _phase_at(plan: SignalPlan, of_row: bool, sim_time_s: Float[ndarray, "*f"] | float) -> tuple[ndarray, ndarray, ndarray]:
     rows, columns = plan.green_s.T
     pause = YELLOW_S + CLEARING_S
-    start, green = (0.0, rows) if of_row else (rows + pause, columns)
+    start, green = (0.0, rows) if side in (EAST, WEST) else (rows + pause, columns)
     cycle = rows + columns + 2 * pause
     return (np.asarray(sim_time_s)[..., None] + plan.offset_s - start) % cycle, green, cycle
 
@@ -78,6 +68,14 @@ def red_left_s(plan: SignalPlan, side: int, sim_time_s: float) -> Float[ndarray,
     """For how much longer the signal of each node's leg stays red; 0 where it is not red, infinite where there is none."""
     phase, green, cycle = _phase(plan, side, sim_time_s)
     return np.where(plan.signalised, np.where(phase < green + YELLOW_S, 0.0, cycle - phase), np.inf)
+
+
+def of_sides(
+    measure: Callable[[SignalPlan, int, float], ndarray], plan: SignalPlan, sim_time_s: float
+) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+    """One of the measures above for each side's legs; those of opposite legs are the same, and taken once."""
+    row, column = measure(plan, EAST, sim_time_s), measure(plan, NORTH, sim_time_s)
+    return tuple(row if side in (EAST, WEST) else column for side in range(4))  # type: ignore[return-value]
 
 
 def describe(
