@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from everroad import geometry
+from everroad.scenario.edit.time import cut
 from everroad.scenario.rigs import level_camera
 from everroad.scenario.types import Actor, Area, Camera, Divider, Lane, Poses, Scenario, Signal, VectorMap
 
@@ -104,6 +105,4 @@ def drive(name: str = "drive", **changes) -> Scenario:
 
 def first_frames(scenario: Scenario, frames: int) -> Scenario:
     """The first frames alone."""
-    from everroad.export.generated import frames_from
-
-    return frames_from(scenario, 0, frames)
+    return cut(scenario, 0, frames - 1)

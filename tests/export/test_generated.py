@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from everroad.conditions.rig import fit_camera
-from everroad.export.generated import GeneratedExport, frames_from
+from everroad.export.generated import GeneratedExport
 from everroad.export.options import ExportOptions
 from everroad.media import read_image
+from everroad.scenario.edit.time import cut
 from everroad.scenario.storage import load_scenario
 from tests.export.scenes import FRAMES, camera, drive
 from tests.scenario.strategies import difference
@@ -71,10 +72,10 @@ def test_abandoning_before_the_beginning_is_nothing(tmp_path):
 
 def test_frames_of_a_scenario_begin_at_zero():
     scene = replace(drive(), images={"CAM_FRONT": tuple(f"{i}.png" for i in range(FRAMES))})
-    assert difference(frames_from(scene, 0, FRAMES), scene) is None
-    cut = frames_from(scene, 2, 3)
-    np.testing.assert_allclose(cut.time_s, [0, 1 / 12, 2 / 12])
-    assert cut.images["CAM_FRONT"] == ("2.png", "3.png", "4.png")
-    assert [actor.track_id for actor in cut.actors] == ["ahead", "parked", "walker", "thing"]
-    assert cut.signals[0].states == ("red",) * 3
-    np.testing.assert_allclose(cut.actors[0].poses.translation_m, scene.actors[0].poses.translation_m[2:5])
+    assert difference(cut(scene, 0, FRAMES - 1), scene) is None
+    part = cut(scene, 2, 4)
+    np.testing.assert_allclose(part.time_s, [0, 1 / 12, 2 / 12])
+    assert part.images["CAM_FRONT"] == ("2.png", "3.png", "4.png")
+    assert [actor.track_id for actor in part.actors] == ["ahead", "parked", "walker", "thing"]
+    assert part.signals[0].states == ("red",) * 3
+    np.testing.assert_allclose(part.actors[0].poses.translation_m, scene.actors[0].poses.translation_m[2:5])

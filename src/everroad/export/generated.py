@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
@@ -19,7 +18,8 @@ from everroad.export.opening import check_cameras, content_digest, open_scene
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import encode
 from everroad.export.scene import SceneWriter
-from everroad.scenario.types import Actor, Camera, Poses, Scenario
+from everroad.scenario.edit.time import cut
+from everroad.scenario.types import Camera, Scenario
 
 
 class GeneratedExport:
@@ -36,7 +36,7 @@ class GeneratedExport:
     def begin(self, scenario: Scenario, camera: Camera, frames: int, made_with: dict[str, Any]) -> None:
         """Takes the run's scenario (at the model's frame rate), its camera (at the model's size), how many frames there will be
         and what they are made with. Raises ``ValueError`` for a folder, or a scene in it, that refuses them."""
-        scene = replace(frames_from(scenario, 1, frames), cameras=(camera,), images={})
+        scene = replace(cut(scenario, 1, frames), cameras=(camera,), images={})
         name = self._options.scene_name or folder_name(f"{scenario.name}-{camera.name}-seed{made_with['seed']}")
         options = replace(self._options, scene_name=name)
         check_cameras(scene)
@@ -61,31 +61,3 @@ class GeneratedExport:
         """The run did not end: its frames go."""
         if self._writer is not None:
             self._writer.abandon()
-
-
-def frames_from(scenario: Scenario, first: int, frames: int) -> Scenario:
-    """``frames`` frames of a scenario from ``first`` on, which becomes time 0."""
-    span = slice(first, first + frames)
-    return replace(
-        scenario,
-        time_s=scenario.time_s[span] - scenario.time_s[first],
-        start_stamp_ns=scenario.start_stamp_ns + round(float(scenario.time_s[first]) * 1e9),
-        world_from_ego=_span(scenario.world_from_ego, span),
-        actors=tuple(_actor_span(actor, span) for actor in scenario.actors if np.any(actor.valid[span])),
-        signals=tuple(replace(signal, states=signal.states[span]) for signal in scenario.signals),
-        images={camera: paths[span] for camera, paths in scenario.images.items()},
-    )
-
-
-def _actor_span(actor: Actor, span: slice) -> Actor:
-    return replace(
-        actor,
-        poses=_span(actor.poses, span),
-        valid=actor.valid[span],
-        velocity_mps=None if actor.velocity_mps is None else actor.velocity_mps[span],
-        attributes=None if actor.attributes is None else actor.attributes[span],
-    )
-
-
-def _span(poses: Poses, span: slice) -> Poses:
-    return Poses(poses.translation_m[span], poses.rotation_wxyz[span])

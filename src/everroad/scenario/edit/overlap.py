@@ -74,9 +74,9 @@ def find_overlaps(scenario: Scenario, among: Iterable[str] | None = None, margin
     halves = [np.linalg.norm(axis, axis=-1).max(axis=1) for axis in (bodies.ahead_m, bodies.left_m)]
     reach = halves[0] + halves[1] + 2 * margin_m
     found = []
-    step = max(_CHUNK_PAIRS // max(len(rows) * len(bodies.names), 1), 1)
-    for first in range(0, len(scenario), step):
-        span = slice(first, first + step)
+    at_once = max(_CHUNK_PAIRS // max(len(rows) * len(bodies.names), 1), 1)  # frames
+    for first in range(0, len(scenario), at_once):
+        span = slice(first, first + at_once)
         near = _near(bodies, rows, pick, reach, span)
         hit = near[:, _share_area(bodies, near, margin_m)]
         found += [Overlap(int(f), *sorted((bodies.names[i], bodies.names[j]))) for i, j, f in hit.T.tolist()]
