@@ -343,6 +343,22 @@ def test_a_run_goes_on_only_with_its_own_settings(tmp_path):
     assert run(longer, tmp_path).train_step == 6
 
 
+def test_a_run_begun_before_a_setting_existed_goes_on_with_its_default(tmp_path):
+    recipe = TinyRecipe(train_steps=2)
+    run(recipe, tmp_path)
+    state = tmp_path / "checkpoints" / "000000002" / "state.json"
+    about = json.loads(state.read_text())
+    del about["about"]["recipe"]["optimiser.weight_decay"]
+    about["about"]["digest"] = "of an earlier version"
+    state.write_text(json.dumps(about))
+    default = type(recipe.optimiser)().weight_decay
+    other = replace(recipe, train_steps=3, optimiser=replace(recipe.optimiser, weight_decay=default + 0.5))
+    with pytest.raises(ValueError, match=rf"got changes: optimiser\.weight_decay {default} → {default + 0.5}; use another"):
+        run(other, tmp_path)
+    same = replace(recipe, train_steps=3, optimiser=replace(recipe.optimiser, weight_decay=default))
+    assert run(same, tmp_path).train_step == 3
+
+
 def test_a_recipe_must_train_something_of_its_module(tmp_path):
     class Idle(TinyRecipe):
         def parameters(self, module):

@@ -27,7 +27,7 @@ from everroad.stream.hardware import describe_hardware
 from everroad.training.checkpoint import MEND, Checkpoint, load_newest, save_checkpoint
 from everroad.training.interrupt import StopSignals
 from everroad.training.log import RunLog
-from everroad.training.overrides import leaves
+from everroad.training.overrides import defaults, leaves
 from everroad.training.recipe import Recipe
 from everroad.training.run_folder import PARTIAL_RECIPE, RECIPE, check_run_folder
 from everroad.training.state import (
@@ -217,7 +217,11 @@ def _check_same_recipe(recipe: Recipe, newest: Checkpoint, run_dir: Path) -> Non
         raise ValueError(f"{state}: expected the run's recipe and its digest in about, got none; {MEND}")
     if digest(ours) == newest.about["digest"]:
         return
+    # A setting that came with a later version is one whose default changes nothing.
+    theirs = {name: plain(value) for name, value in defaults(recipe).items() if name in ours} | theirs
     names = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
+    if not names:
+        return
     changes = ", ".join(f"{name} {theirs.get(name)} → {ours.get(name)}" for name in names)
     raise ValueError(f"{run_dir}: expected the settings this run began with, got changes: {changes}; use another run folder")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -46,6 +46,18 @@ def leaves(config: Any, prefix: str = "") -> dict[str, Any]:
     for field in fields(config):
         value = getattr(config, field.name)
         out |= leaves(value, f"{prefix}{field.name}.") if is_dataclass(value) else {f"{prefix}{field.name}": value}
+    return out
+
+
+def defaults(config: Any, prefix: str = "") -> dict[str, Any]:
+    """What the classes of nested dataclasses give their plain fields, by dotted name; fields without a default are left out."""
+    out: dict[str, Any] = {}
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if is_dataclass(value):
+            out |= defaults(value, f"{prefix}{field.name}.")
+        elif field.default is not MISSING or field.default_factory is not MISSING:
+            out[f"{prefix}{field.name}"] = field.default if field.default_factory is MISSING else field.default_factory()
     return out
 
 
