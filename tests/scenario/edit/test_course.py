@@ -38,6 +38,18 @@ def test_whoever_drives_along_is_found_also_where_the_course_crosses_itself():
     np.testing.assert_allclose(follow(course, xyz, 5.0), s_m, atol=0.1)
 
 
+def test_a_stretch_ends_at_the_bends_that_are_too_sharp():
+    # 40 m straight, a quarter of a circle of 10 m, 30 m straight.
+    bend = np.stack([40 + 10 * np.sin(a := np.linspace(0, np.pi / 2, 40)), 10 * (1 - np.cos(a)), 0 * a], axis=-1)
+    course = make_course(np.concatenate([[[0.0, 0, 0]], bend, [[50.0, 40, 0]]]))
+    turned = 40 + 5 * np.pi
+    assert course.stretch(20.0, 1 / 30) == (0.0, pytest.approx(40, abs=2.5))
+    assert course.stretch(turned + 15, 1 / 30) == (pytest.approx(turned, abs=2.5), course.length_m)
+    assert course.stretch(20.0, 1 / 5) == (0.0, course.length_m)
+    from_m, to_m = course.stretch(45.0, 1 / 30)
+    assert to_m - from_m < 1.01 * course.spacing_m
+
+
 def test_places_are_told_ahead_and_to_the_left():
     course = make_course(np.array([[0.0, 0, 0], [0, 50.0, 0]]))
     np.testing.assert_allclose(lateral(course, 10.0, np.array([[-2.0, 13.0, 0.0]])), [[3.0, 2.0]], atol=1e-9)

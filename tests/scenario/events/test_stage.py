@@ -18,6 +18,7 @@ from everroad.scenario.events.parameters import (
     PedestrianCrossing,
     PullOut,
     StoppedLead,
+    get_event,
 )
 from everroad.scenario.events.stage import Staged, stage, stage_in_town
 from everroad.scenario.town import author_town
@@ -159,6 +160,17 @@ def test_the_light_is_red_for_whoever_runs_it(seed):
         if actor.valid[i] and np.linalg.norm(s.position_m[:2] - actor.poses.translation_m[i, :2]) < 16.0
     ]
     assert "red" in near
+
+
+def test_whoever_crosses_is_there_only_between_the_bends_it_is_too_fast_for():
+    event = stage_in_town("red-light", 5)  # its way bends 100 m behind the junction
+    actor = actor_of(event)
+    there = np.flatnonzero(actor.valid)
+    assert there[-1] < len(event.scenario) - 1
+    np.testing.assert_array_equal(there, np.arange(there[0], there[-1] + 1))
+    steps_m = np.linalg.norm(np.diff(actor.poses.translation_m[there, :2], axis=0), axis=1)
+    assert steps_m.sum() > 30.0
+    np.testing.assert_allclose(steps_m * 12, get_event("red-light").parameters().speed_mps, rtol=0.02)
 
 
 def test_the_same_seed_gives_the_same_event():

@@ -48,6 +48,12 @@ class Course:
         index, share = self._locate(s_m)
         return self.curvature_per_m[index] + share * (self.curvature_per_m[index + 1] - self.curvature_per_m[index])
 
+    def stretch(self, at_m: float, sharpest_per_m: float) -> tuple[float, float]:
+        """The arc lengths of the bends before and after one that are sharper; the course's ends where none is."""
+        sharp_m = np.flatnonzero(np.abs(self.curvature_per_m) > sharpest_per_m) * self.spacing_m
+        before, after = sharp_m[sharp_m <= at_m], sharp_m[sharp_m >= at_m]
+        return float(before.max(initial=0.0)), float(after.min(initial=self.length_m))
+
     def _locate(self, s_m: Float[ndarray, "n"]) -> tuple[ndarray, ndarray]:
         position = np.clip(np.asarray(s_m) / self.spacing_m, 0.0, len(self.points_m) - 1.0)
         index = np.minimum(position.astype(np.int64), len(self.points_m) - 2)

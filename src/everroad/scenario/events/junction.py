@@ -10,12 +10,14 @@ import shapely
 from everroad.scenario.edit.add_actor import size_of
 from everroad.scenario.edit.course import Course, lateral, make_course
 from everroad.scenario.edit.lanes import Lanes, route, turn_of
-from everroad.scenario.edit.motion import Plan
+from everroad.scenario.edit.motion import HARDEST_TURN_MPS2, Plan
 from everroad.scenario.events.parameters import CrossingPath, LeftTurnAcross, RedLight
 from everroad.scenario.events.scene import EGO_FRONT_M, EGO_HALF_WIDTH_M, Cast, DoesNotFitError, Scene, actor_on, fast_enough
 
 _CAR = "vehicle.car"
 _LOOK_M = 30.0  # how far around the conflict point the ways are looked at
+_SEEN_M = 15.0  # before and after the conflict the other one is there for this long at least
+_TURN_SHARE = 0.9  # of the hardest turn: what is sampled at frames may be a little harder than the course
 Kind = Literal["left turn", "red light", "no signal"]
 
 
@@ -35,7 +37,7 @@ def stage_junction(scene: Scene, wanted: LeftTurnAcross | RedLight | CrossingPat
         points, _, ids = route(scene.lanes, lane_id, 120.0, 120.0)
         course = make_course(points)
         conflict = _conflict(scene, course, lane_id)
-        if conflict is None:
+        if conflict is None or scene.s_m[-1] < conflict.ego_nose_m - EGO_FRONT_M:
             continue
         comes_s = scene.ego_at(conflict.ego_nose_m - EGO_FRONT_M)
         out_s = comes_s - wanted.margin_s
@@ -46,9 +48,13 @@ def stage_junction(scene: Scene, wanted: LeftTurnAcross | RedLight | CrossingPat
         enters = int(np.argmin(np.abs(s_m - (conflict.out_m - _LOOK_M / 2))))
         if kind != "left turn" and _signal_before(scene, lane_id, ids, enters) != ("red" if kind == "red light" else None):
             continue
+        # It keeps its speed, so it is there between the bends that it would be too fast for.
+        within_m = course.stretch(conflict.out_m, _TURN_SHARE * HARDEST_TURN_MPS2 / wanted.speed_mps**2)
+        if min(conflict.out_m - within_m[0], within_m[1] - conflict.out_m) < _SEEN_M:
+            continue
         still = np.zeros_like(s_m)
         plan = Plan(s_m, np.full_like(s_m, wanted.speed_mps), still, still)
-        return Cast(actor_on(scene, name, _CAR, course, plan))
+        return Cast(actor_on(scene, name, _CAR, course, plan, within_m=within_m))
     raise DoesNotFitError(
         {
             "left turn": "no oncoming lane turns left across the ego's way then",

@@ -91,12 +91,22 @@ def lane_beside(scene: Scene, at_s: float, ahead_m: float, aside_m: float, *, op
     return find_spot(scene.lanes, xyz[0, :2], float(yaw[0]), 1.4, opposite=opposite)
 
 
-def actor_on(scene: Scene, name: str, category: str, course: Course, plan: Plan, *, turned_rad: float = 0.0) -> Actor:
-    """An actor of usual size that moves as planned, there while it is on the course.
+def actor_on(
+    scene: Scene,
+    name: str,
+    category: str,
+    course: Course,
+    plan: Plan,
+    *,
+    within_m: tuple[float, float] | None = None,
+    turned_rad: float = 0.0,
+) -> Actor:
+    """An actor of usual size that moves as planned, there while it is on the course (or on the stretch ``within_m`` of it).
 
     Raises ``DoesNotFitError`` where no road user could move so, or nothing of it is on the course.
     """
-    valid = (plan.s_m >= 0) & (plan.s_m <= course.length_m)
+    from_m, to_m = (0.0, course.length_m) if within_m is None else within_m
+    valid = (plan.s_m >= from_m) & (plan.s_m <= to_m)
     if not valid.any():
         raise DoesNotFitError("the map ends too early")
     ground = scene.scenario.ground
