@@ -1,0 +1,1 @@
+"""Distances between two sets of features: Fréchet and kernel, with what their intervals over towns need."""
