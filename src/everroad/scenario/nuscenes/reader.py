@@ -22,7 +22,7 @@ from numpy import ndarray
 
 from everroad.scenario.nuscenes.boxes import instants, scene_actors
 from everroad.scenario.nuscenes.cameras import Track, camera_tracks, clock_of, key_images, nearest_images
-from everroad.scenario.nuscenes.dataset import DataSet, open_data_set, scene_row
+from everroad.scenario.nuscenes.dataset import DataSet, mended, open_data_set, scene_row
 from everroad.scenario.nuscenes.description import time_of_day_of, weather_of
 from everroad.scenario.nuscenes.maps import expansion_path, patch_around, read_map
 from everroad.scenario.nuscenes.tables import Progress
@@ -65,6 +65,7 @@ def read_nuscenes(
     """
     data_set = open_data_set(path, version=version, progress=progress)
     row = scene_row(data_set, scene)
+    data_set = mended(data_set, row, progress)
     image_base = os.path.relpath(data_set.root, Path(path).parent)
     if exact:
         made = _read_exact(data_set, data_set.scene_names[row], image_base, cameras)
