@@ -35,6 +35,15 @@ def same_instance_twice(made):
 
 BAD = [
     (
+        change("sample_annotation", 3, visibility_token="5"),
+        "sample_annotation.json: record 3, field 'visibility_token': expected a token of visibility.json, got '5'; complete",
+    ),
+    (drop("sample_annotation", 3, "visibility_token"), "record 3, field 'visibility_token': expected a text, got nothing"),
+    (change("visibility", 1, token="1"), "visibility.json: expected every token once, got '1' in records 0 and 1; drop one"),
+    (change("map", 0, log_tokens=["x"]), "map.json: expected every log among the 'log_tokens' of a map, got none for '"),
+    (change("map", 0, log_tokens="x"), "map.json: record 0, field 'log_tokens': expected a list of texts, got 'x'"),
+    (drop("map", 0, "token"), "map.json: record 0, field 'token': expected a text, got nothing"),
+    (
         change("sample", 1, scene_token="x"),
         "sample.json: record 1, field 'scene_token': expected a token of scene.json, got 'x'",
     ),
@@ -121,6 +130,13 @@ def test_a_table_cut_off(tmp_path, table):
     path.write_text(path.read_text()[:-30])
     with pytest.raises(ValueError, match=rf"{table}\.json: expected a whole JSON list of records"):
         read_nuscenes(root)
+
+
+def test_maps_may_name_other_logs_and_visibility_may_be_untold(tmp_path):
+    made = fake.tables()
+    made["map"][0]["log_tokens"] += [fake.token("log of another version")]
+    made["sample_annotation"][2]["visibility_token"] = ""
+    assert len(build_index(fake.write(tmp_path, made) / "v1.0-mini")["box.instance"]) == 9
 
 
 def test_tokens_may_be_any_text(tmp_path):

@@ -118,6 +118,7 @@ def test_a_scene_without_samples_and_one_without_boxes(tmp_path):
     made, empty = fake.tables(("scene-0001",)), fake.tables(("scene-0002",), samples=0)
     for table in ("log", "scene", "calibrated_sensor"):
         made[table] += empty[table]
+    made["map"][0]["log_tokens"] += empty["map"][0]["log_tokens"]
     made["sample_annotation"] = []
     root = fake.write(tmp_path, made)
     assert read_nuscenes(root, "scene-0001").actors == ()

@@ -18,6 +18,7 @@ Made once by ``build_index`` and kept by ``cache``. The arrays, by name; ``T`` a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +29,13 @@ from everroad.scenario.nuscenes.columns import encode_texts
 from everroad.scenario.nuscenes.index_boxes import read_boxes
 from everroad.scenario.nuscenes.index_images import read_images
 from everroad.scenario.nuscenes.keys import Keys
-from everroad.scenario.nuscenes.reading import TableReader
+from everroad.scenario.nuscenes.reading import Table, TableReader
 from everroad.scenario.nuscenes.tables import Progress
 from everroad.scenario.nuscenes.tokens import pack
 
-# Of the thirteen tables those that are read: ``map`` names pictures, ``visibility`` how much was seen, and nothing here asks.
 TABLES = (
-    "attribute", "calibrated_sensor", "category", "ego_pose", "instance", "log", "sample", "sample_annotation", "sample_data",
-    "scene", "sensor",
+    "attribute", "calibrated_sensor", "category", "ego_pose", "instance", "log", "map", "sample", "sample_annotation",
+    "sample_data", "scene", "sensor", "visibility",
 )  # fmt: skip
 
 Index = dict[str, ndarray]
@@ -61,6 +61,7 @@ def build_index(folder: Path, progress: Progress | None = None) -> Index:
     scenes, log = reader.whole("scene"), reader.whole("log")
     scene_keys = Keys(scenes.path, pack(scenes.columns.texts("token")))
     log_keys = Keys(log.path, pack(log.columns.texts("token")))
+    _check_maps(reader, log)
     log_row = log_keys.rows(pack(scenes.columns.texts("log_token")), scenes.path, "log_token")
     names, locations = scenes.columns.texts("name"), log.columns.texts("location")
     samples, sample_arrays = _read_samples(reader, scene_keys, scenes.columns.texts("first_sample_token"), names)
@@ -76,6 +77,17 @@ def build_index(folder: Path, progress: Progress | None = None) -> Index:
     ):
         index[f"{name}.data"], index[f"{name}.ends"] = encode_texts(texts)
     return index
+
+
+def _check_maps(reader: TableReader, log: Table) -> None:
+    """Raises ``ValueError`` for a log that no map names. Maps may name logs that are not here: those of v1.0-mini do."""
+    maps = reader.whole("map")
+    Keys(maps.path, pack(maps.columns.texts("token")))
+    named = set(chain.from_iterable(maps.columns.text_lists("log_tokens")))
+    for record, token in enumerate(log.columns.texts("token")):
+        if token not in named:
+            got = f"none for '{token}', record {record} of {log.path.name}"
+            raise ValueError(f"{maps.path}: expected every log among the 'log_tokens' of a map, got {got}; add it to one")
 
 
 def _firsts(scene_of_row: Int[ndarray, "n"], scenes: int) -> Int[ndarray, "{scenes}+1"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,12 @@ def read_boxes(
         stamp_us_of_sample: the time stamp of each.
     """
     arrays, instances, attributes = _read_names(reader)
+    visibilities = _read_visibilities(reader)
     path = reader.path("sample_annotation")
     found: dict[str, list[Any]] = defaultdict(list)
     for part in reader.parts("sample_annotation"):
         columns = part.columns
+        visibilities.check(path, columns.texts("visibility_token"), part.first)
         found["token"].append(pack(columns.texts("token")))
         found["sample"].append(pack(columns.texts("sample_token")))
         found["instance"].append(pack(columns.texts("instance_token")))
@@ -112,6 +115,29 @@ def _check_once(path: Path, instance: Int[ndarray, "n"], sample: Int[ndarray, "n
         at = int(np.argmax(twice))
         wanted = "one annotation of an instance in a sample"
         raise ValueError(f"{path}: expected {wanted}, got two, records {order[at]} and {order[at + 1]}; drop one")
+
+
+@dataclass(frozen=True)
+class _Visibilities:
+    """How much of a box was seen is not read, but whether it is told: hence texts, of which there are four, and not rows."""
+
+    path: Path
+    tokens: frozenset[str]
+
+    def check(self, path: Path, tokens: list[str], first: int) -> None:
+        """Raises ``ValueError`` for a token of records from ``first`` on that leads nowhere; an empty one may be."""
+        lost = set(tokens) - self.tokens - {""}
+        if lost:
+            at = next(row for row, token in enumerate(tokens) if token in lost)
+            where = f"{path}: record {first + at}, field 'visibility_token'"
+            raise ValueError(f"{where}: expected a token of {self.path.name}, got '{tokens[at]}'; complete the data set")
+
+
+def _read_visibilities(reader: TableReader) -> _Visibilities:
+    table = reader.whole("visibility")
+    tokens = table.columns.texts("token")
+    Keys(table.path, pack(tokens))
+    return _Visibilities(table.path, frozenset(tokens))
 
 
 def _read_names(reader: TableReader) -> tuple[dict[str, ndarray], Keys, Keys]:

@@ -129,15 +129,19 @@ class Columns:
 
         return self._column(field, "a text", convert)
 
-    def first_texts(self, field: str) -> list[str]:
-        """Of a list of texts a record the first, "" where it is empty."""
+    def text_lists(self, field: str) -> list[list[str]]:
+        """A list of texts a record."""
 
-        def convert(values: list[Any]) -> list[str]:
+        def convert(values: list[Any]) -> list[list[str]]:
             if not (set(map(type, values)) <= {list} and set(map(type, chain.from_iterable(values))) <= {str}):
                 raise TypeError
-            return [value[0] if value else "" for value in values]
+            return values
 
         return self._column(field, "a list of texts", convert)
+
+    def first_texts(self, field: str) -> list[str]:
+        """Of a list of texts a record the first, "" where it is empty."""
+        return [value[0] if value else "" for value in self.text_lists(field)]
 
     def integers(self, field: str) -> Int[ndarray, "n"]:
         """One whole number a record; data sets that others made from nuScenes have time stamps with a fraction."""
