@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from everroad.scenario.nuscenes.chains import check_order
 from everroad.scenario.nuscenes.columns import encode_texts
 from everroad.scenario.nuscenes.keys import Keys
 from everroad.scenario.nuscenes.reading import TableReader
@@ -59,8 +60,8 @@ def read_boxes(
     attribute = attributes.rows(tokens["attribute"], path, "attribute_tokens", may_be_empty=True)
     linked = {name: keys.rows(tokens[name], path, name, may_be_empty=True) for name in ("prev", "next")}
     scene, stamp_us = scene_of_sample[sample], stamp_us_of_sample[sample]
-    for name, row in linked.items():
-        _check_chain(path, name, row, instance, scene, stamp_us)
+    group = instance * (1 + scene.max(initial=0)) + scene
+    check_order(path, linked["prev"], linked["next"], group, stamp_us, "annotation of the same instance and scene")
     translation_m = np.concatenate([np.zeros((0, 3)), *found["translation_m"]])
     order = np.lexsort((position_of_sample[sample], instance, scene))
     _check_once(path, instance[order], sample[order], order)
@@ -95,18 +96,6 @@ def velocities(
 
 def _joined(parts: list[Any]) -> ndarray:
     return np.concatenate([np.zeros((0, 16), dtype=np.uint8), *parts])
-
-
-def _check_chain(
-    path: Path, field: str, row: Int[ndarray, "n"], instance: Int[ndarray, "n"], scene: Int[ndarray, "n"], stamp_us: ndarray
-) -> None:
-    """Raises ``ValueError`` where ``prev`` or ``next`` is no earlier or later annotation of the same instance."""
-    later = stamp_us[row] - stamp_us if field == "next" else stamp_us - stamp_us[row]
-    wrong = (row >= 0) & ((instance[row] != instance) | (scene[row] != scene) | (later <= 0))
-    if wrong.any():
-        record, other = int(np.argmax(wrong)), int(row[np.argmax(wrong)])
-        wanted = f"{'a later' if field == 'next' else 'an earlier'} annotation of the same instance and scene"
-        raise ValueError(f"{path}: record {record}, field '{field}': expected {wanted}, got record {other}; mend the table")
 
 
 def _check_once(path: Path, instance: Int[ndarray, "n"], sample: Int[ndarray, "n"], order: Int[ndarray, "n"]) -> None:

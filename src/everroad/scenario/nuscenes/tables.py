@@ -144,15 +144,17 @@ class Columns:
         return [value[0] if value else "" for value in self.text_lists(field)]
 
     def integers(self, field: str) -> Int[ndarray, "n"]:
-        """One whole number a record; data sets that others made from nuScenes have time stamps with a fraction."""
+        """One whole number a record, also where it is written as 5.0."""
 
         def convert(values: list[Any]) -> Int[ndarray, "n"]:
+            if not set(map(type, values)) <= {int, float}:
+                raise TypeError
             exact = np.fromiter(values, dtype=np.float64, count=len(values))
-            if not (np.abs(exact) < 2**53).all():
+            if not ((np.abs(exact) < 2**53) & (exact == np.rint(exact))).all():
                 raise ValueError
-            return np.rint(exact).astype(np.int64)
+            return exact.astype(np.int64)
 
-        return self._column(field, "a number below 2^53", convert)
+        return self._column(field, "a whole number below 2^53", convert)
 
     def booleans(self, field: str) -> Bool[ndarray, "n"]:
         """One truth value a record."""
