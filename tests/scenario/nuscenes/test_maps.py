@@ -145,6 +145,28 @@ def test_a_map_cut_off_is_refused_and_can_be_left_out(root):
     assert read_nuscenes(root, without_map=True).map is None
 
 
+@pytest.mark.parametrize("location", ["../secret", "/secret", "a/b", "..\\secret", "a\0", "x" * 300, "ä" * 120])
+def test_a_location_that_leads_out_of_the_folder_is_refused(tmp_path, location):
+    made = fake.tables()
+    made["log"][0]["location"] = location
+    root = fake.write(tmp_path / "data", made)
+    (root / "maps" / "secret.json").write_text(json.dumps(fake_map.expansion()))
+    with pytest.raises(ValueError) as caught:
+        read_nuscenes(root)
+    said = str(caught.value)
+    assert said.startswith(f"{root}/maps/expansion: expected the 'location' of a log to be a plain file name, got ")
+    assert said.endswith("; mend log.json or pass --without-map")
+    assert "\n" not in said
+    assert read_nuscenes(root, without_map=True).map is None
+
+
+@pytest.mark.parametrize("location", ["..", ".", "", "Town 03, at night"])
+def test_odd_locations_stay_inside_the_folder(tmp_path, location):
+    assert read_nuscenes(fake.write(tmp_path / "a", fake.tables(location=location))).map is None
+    with_map = fake.write(tmp_path / "b", fake.tables(location=location), expansion=fake_map.expansion())
+    assert read_nuscenes(with_map).map is not None
+
+
 def test_any_map_name_and_no_map_at_all(tmp_path):
     made = fake.tables(location="atlantis")
     assert len(read_nuscenes(fake.write(tmp_path / "a", made, expansion=fake_map.expansion())).map.lanes) == 2

@@ -164,9 +164,9 @@ def _read_place(
 ) -> tuple[VectorMap | None, str]:
     """The map around the ego path, if there is one, and the place in words."""
     (location,) = data_set.texts("scene.location", row, row + 1)
-    expansion = expansion_path(data_set.root, location)
     if without_map:
         return None, location
+    expansion = expansion_path(data_set.root, location)
     if not expansion.is_file():
         return None, f"{location} without a map expansion"
     return read_map(expansion, patch_around(path_m), -shift_m), location
