@@ -124,6 +124,19 @@ def test_empty_layers_are_empty_and_missing_ones_absent(tmp_path):
         (lambda m: m["arcline_path_3"]["lane-0"][0].update(shape="SOS"), "arcline_path_3 'lane-0': expected paths of arcs"),
         (lambda m: m["connectivity"].update({"lane-0": 3}), "connectivity 'lane-0': expected an object with a list 'outgoing'"),
         (lambda m: m["lane"][0].update(left_lane_divider_segments=[3, 4]), "lane 'lane-0', field 'left_lane_divider_segments'"),
+        (
+            lambda m: m["node"][3].update(token="node-2"),
+            "node, record 3, field 'token': expected every token once, got 'node-2 a",
+        ),
+        (lambda m: m["polygon"].append(m["polygon"][0]), "field 'token': expected every token once, got 'polygon-0 again'"),
+        (lambda m: m["line"].append(m["line"][1]), "field 'token': expected every token once, got 'line-1 again'"),
+        (lambda m: m["walkway"].append(m["walkway"][0]), "walkway, record 2, field 'token': expected every token once"),
+        (
+            lambda m: m["lane_connector"][0].update(token="lane-0"),
+            "lane_connector, record 0, field 'token': expected every tok",
+        ),
+        (lambda m: m["stop_line"][0].pop("token"), "stop_line, record 0, field 'token': expected a text, got 'None'"),
+        (lambda m: m["lane"][0].update(token=[]), "lane, record 0, field 'token': expected a text, got '[]'"),
         (lambda m: m.update(walkway=3), "layer 'walkway': expected a list of records, got '3'"),
     ],
 )
@@ -135,6 +148,24 @@ def test_bad_maps(tmp_path, spoil, message):
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path / 'map.json'}: ")
     assert str(caught.value).endswith("mend the map or pass --without-map")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.2", "1.2.9", "0.9", "2.0", "13", "1.3-beta", "", " 1.3", 1.3, None, ["1.3"]])
+def test_versions_that_cannot_be_read_rightly(tmp_path, version):
+    content = fake_map.expansion() | {"version": version}
+    with pytest.raises(
+        ValueError, match=r"map\.json: expected version 1\.3 of the map expansion or a later 1\.x, got .*;"
+    ) as got:
+        read(tmp_path, content)
+    assert "\n" not in str(got.value)
+    del content["version"]
+    with pytest.raises(ValueError, match="got none; get that one or pass --without-map"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize("version", ["1.3", "1.3.1", "1.4", "1.10"])
+def test_later_versions(tmp_path, version):
+    assert len(read(tmp_path, fake_map.expansion() | {"version": version}).lanes) == 2
 
 
 def test_a_map_cut_off_is_refused_and_can_be_left_out(root):
