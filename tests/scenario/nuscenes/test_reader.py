@@ -165,6 +165,15 @@ def test_exact(root):
         read_nuscenes(root, exact=True, cameras=["CAM"])
 
 
+def test_key_frames_of_a_whole_scenario_are_refused(root, tmp_path, capsys):
+    with pytest.raises(ValueError, match=r"^--key-frames: expected all frames of a scenario that --exact reads, .*; leave one"):
+        read_nuscenes(root, exact=True, sweeps=False)
+    out = tmp_path / "a.json"
+    assert main(["scenario", "convert", str(root), "--out", str(out), "--key-frames", "--exact"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not out.exists()
+
+
 def test_only_a_data_set_has_something_to_choose(root, tmp_path):
     convert_scenario(root, tmp_path / "a.json")
     with pytest.raises(
