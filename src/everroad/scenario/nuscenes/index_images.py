@@ -52,7 +52,7 @@ def read_images(
         found["ego_token"].append(pack(columns.texts("ego_pose_token")))
         found["prev"].append(pack(columns.texts("prev")))
         found["next"].append(pack(columns.texts("next")))
-        found["stamp_us"].append(columns.integers("timestamp"))
+        found["stamp_us"].append(columns.stamps_us("timestamp"))
         found["is_key"].append(columns.booleans("is_key_frame"))
         found["size_px"].append(np.stack([columns.integers("width"), columns.integers("height")], axis=1))
         filenames += columns.texts("filename")
@@ -122,6 +122,6 @@ def _read_ego_poses(reader: TableReader) -> tuple[Keys, Float[ndarray, "n 3"], F
         tokens.append(pack(part.columns.texts("token")))
         translations_m.append(part.columns.vectors("translation", 3))
         rotations_wxyz.append(part.columns.quaternions("rotation"))
-        part.columns.integers("timestamp")  # the records' own are read, but what is none says that the table is broken
+        part.columns.stamps_us("timestamp")  # the records' own are read, but what is none says that the table is broken
     keys = Keys(reader.path("ego_pose"), np.concatenate(tokens))
     return keys, np.concatenate(translations_m), np.concatenate(rotations_wxyz)

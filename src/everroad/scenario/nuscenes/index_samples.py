@@ -44,7 +44,7 @@ def read_samples(reader: TableReader, scenes: Table, scene_keys: Keys) -> Sample
         keys.rows(pack(scenes.columns.texts(field)), scenes.path, field, may_be_empty=True)
         for field in ("first_sample_token", "last_sample_token")
     )
-    stamp_us = table.columns.integers("timestamp")
+    stamp_us = table.columns.stamps_us("timestamp")
     counts = np.bincount(scene, minlength=len(scene_keys))
     order = _in_order(table, scenes.columns.texts("name"), scene, first, following, counts)
     stops = np.cumsum(counts)

@@ -145,16 +145,11 @@ class Columns:
 
     def integers(self, field: str) -> Int[ndarray, "n"]:
         """One whole number a record, also where it is written as 5.0."""
+        return self._column(field, "a whole number below 2^53", lambda values: _integers(values, rounded=False))
 
-        def convert(values: list[Any]) -> Int[ndarray, "n"]:
-            if not set(map(type, values)) <= {int, float}:
-                raise TypeError
-            exact = np.fromiter(values, dtype=np.float64, count=len(values))
-            if not ((np.abs(exact) < 2**53) & (exact == np.rint(exact))).all():
-                raise ValueError
-            return exact.astype(np.int64)
-
-        return self._column(field, "a whole number below 2^53", convert)
+    def stamps_us(self, field: str) -> Int[ndarray, "n"]:
+        """Microseconds, one a record, to the next whole one: some data sets of this format have fractions."""
+        return self._column(field, "microseconds, a number below 2^53", lambda values: _integers(values, rounded=True))
 
     def booleans(self, field: str) -> Bool[ndarray, "n"]:
         """One truth value a record."""
@@ -202,3 +197,13 @@ def _numbers(values: Sequence[Any], width: int) -> Float[ndarray, "n {width}"]:
     if not np.isfinite(flat).all():
         raise ValueError
     return flat.reshape(-1, width)
+
+
+def _integers(values: list[Any], *, rounded: bool) -> Int[ndarray, "n"]:
+    if not set(map(type, values)) <= {int, float}:
+        raise TypeError
+    exact = np.fromiter(values, dtype=np.float64, count=len(values))
+    whole = np.rint(exact)
+    if not ((np.abs(exact) < 2**53) & (rounded | (exact == whole))).all():
+        raise ValueError
+    return whole.astype(np.int64)
