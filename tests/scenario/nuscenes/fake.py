@@ -179,6 +179,15 @@ def _add_instance(made: Tables, scene: str, name: str, samples: int) -> None:
         )
 
 
+def lose_records(made: Tables, lost: list[dict[str, Any]]) -> None:
+    """Takes records of sample_data away and closes the chains."""
+    for record in lost:
+        made["sample_data"].remove(record)
+        for other in made["sample_data"]:
+            for field in ("prev", "next"):
+                other[field] = record[field] if other[field] == record["token"] else other[field]
+
+
 def write(root: Path, made: Tables, version: str = "v1.0-mini", expansion: dict[str, Any] | None = None) -> Path:
     """Writes the tables (and a map expansion, whose name is the first log's location); the root."""
     folder = root / version

@@ -35,6 +35,9 @@ def write_tables(root: Path, scenes: int = SCENES) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     sensors = (*CAMERAS, *OTHERS)
     write(folder / "log.json", (f'{{"token": "{token("log", s)}",\n"location": "nowhere"}}' for s in range(scenes)))
+    logs = ", ".join(f'"{token("log", s)}"' for s in range(scenes))
+    write(folder / "map.json", (f'{{"token": "{token("map", 0)}",\n"log_tokens": [{logs}]}}' for _ in range(1)))
+    write(folder / "visibility.json", (f'{{"token": "{level}",\n"level": "v{level}"}}' for level in range(1, 5)))
     write(folder / "category.json", (f'{{"token": "{token("category", 0)}",\n"name": "vehicle.car"}}' for _ in range(1)))
     write(folder / "attribute.json", (f'{{"token": "{token("attribute", 0)}",\n"name": "vehicle.moving"}}' for _ in range(1)))
     write(
@@ -107,6 +110,7 @@ def ego_pose(s: int, channel: str, i: int) -> str:
 def sample_data(s: int, channel: str, i: int) -> str:
     key = i % 6 == 0 and i // 6 < SAMPLES
     k = min((i + 5) // 6, SAMPLES - 1)
+    following = token("data", s, channel, i + 1) if i + 1 < IMAGES_A_CAMERA + 14 * (channel in OTHERS) else ""
     stamp = START_US + s * 30_000_000 + i * 83_333
     kind = "samples" if key else "sweeps"
     return (
@@ -115,7 +119,7 @@ def sample_data(s: int, channel: str, i: int) -> str:
         f'"calibrated_sensor_token": "{token("calibrated", s, channel)}",\n"timestamp": {stamp},\n"fileformat": "jpg",\n'
         f'"is_key_frame": {"true" if key else "false"},\n"height": 900,\n"width": 1600,\n'
         f'"filename": "{kind}/{channel}/n015-2018-07-24-11-22-45+0800__{channel}__{stamp}.jpg",\n'
-        f'"prev": "{token("data", s, channel, i - 1) if i else ""}",\n"next": "{token("data", s, channel, i + 1)}"}}'
+        f'"prev": "{token("data", s, channel, i - 1) if i else ""}",\n"next": "{following}"}}'
     )
 
 

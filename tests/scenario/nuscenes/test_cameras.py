@@ -37,8 +37,7 @@ def test_cameras_of_different_rates(tmp_path):
     made = fake.tables()
     # Every other sweep of one camera is lost, and a second of another.
     back, left = records(made, "CAM_BACK"), records(made, "CAM_FRONT_LEFT")
-    lost = [*back[1::2], *left[4:9]]
-    made["sample_data"] = [record for record in made["sample_data"] if record not in lost]
+    fake.lose_records(made, [*back[1::2], *left[4:9]])
     read = read_nuscenes(fake.write(tmp_path / "data", made))
     assert [path.rsplit("_", 1)[1] for path in read.images["CAM_BACK"][:5]] == ["0.jpg", "0.jpg", "2.jpg", "2.jpg", "4.jpg"]
     assert [bool(path) for path in read.images["CAM_FRONT_LEFT"]] == [not 4 <= f <= 8 for f in range(16)]
@@ -50,7 +49,7 @@ def test_key_frames_have_the_pictures_of_their_sample(tmp_path):
     # Late enough that a sweep would be nearer in time; and one sample without a picture.
     for record in records(made, "CAM_BACK"):
         record["timestamp"] += 40_000
-    made["sample_data"].remove(records(made, "CAM_BACK")[10])
+    fake.lose_records(made, [records(made, "CAM_BACK")[10]])
     read = read_nuscenes(fake.write(tmp_path / "data", made), sweeps=False)
     numbers = [path.rsplit("_", 1)[-1] for path in read.images["CAM_BACK"]]
     assert numbers == ["0.jpg", "5.jpg", "", "15.jpg"]

@@ -33,7 +33,20 @@ def same_instance_twice(made):
     made["sample_annotation"][2]["prev"] = ""
 
 
+def back(number):
+    return fake.token("data", "scene-0061", "CAM_BACK", number)
+
+
 BAD = [
+    (
+        change("sample_annotation", 3, visibility_token="5"),
+        "sample_annotation.json: record 3, field 'visibility_token': expected a token of visibility.json, got '5'; complete",
+    ),
+    (drop("sample_annotation", 3, "visibility_token"), "record 3, field 'visibility_token': expected a text, got nothing"),
+    (change("visibility", 1, token="1"), "visibility.json: expected every token once, got '1' in records 0 and 1; drop one"),
+    (change("map", 0, log_tokens=["x"]), "map.json: expected every log among the 'log_tokens' of a map, got none for '"),
+    (change("map", 0, log_tokens="x"), "map.json: record 0, field 'log_tokens': expected a list of texts, got 'x'"),
+    (drop("map", 0, "token"), "map.json: record 0, field 'token': expected a text, got nothing"),
     (
         change("sample", 1, scene_token="x"),
         "sample.json: record 1, field 'scene_token': expected a token of scene.json, got 'x'",
@@ -89,6 +102,64 @@ BAD = [
         change("sample_annotation", 1, next=fake.token("box", "scene-0061", "leader", 0)),
         "record 1, field 'next': expected a later",
     ),
+    (change("sample", 2, prev="x"), "sample.json: record 2, field 'prev': expected a token of sample.json, got 'x'"),
+    (
+        change("sample", 2, prev=""),
+        "sample.json: record 2, field 'prev': expected record 1, whose 'next' leads here, got none; mend the table",
+    ),
+    (
+        change("sample", 2, prev=fake.token("sample", "scene-0061", 0)),
+        "sample.json: record 2, field 'prev': expected record 1, whose 'next' leads here, got record 0; mend the table",
+    ),
+    (
+        change("sample", 0, prev=fake.token("sample", "scene-0061", 3)),
+        "sample.json: record 3, field 'next': expected record 0, whose 'prev' leads here, got none; mend the table",
+    ),
+    (
+        change("scene", 0, nbr_samples=5),
+        "scene.json: record 0, field 'nbr_samples': expected 4, the samples that it has, got 5; mend the table",
+    ),
+    (drop("scene", 0, "nbr_samples"), "scene.json: record 0, field 'nbr_samples': expected a whole number"),
+    (
+        change("scene", 0, last_sample_token=fake.token("sample", "scene-0061", 2)),
+        "field 'last_sample_token': expected the last sample of its chain, record 3 of sample.json, got record 2; mend",
+    ),
+    (change("scene", 0, last_sample_token=""), "record 3 of sample.json, got none; mend the table"),
+    (change("scene", 0, last_sample_token="x"), "field 'last_sample_token': expected a token of sample.json, got 'x'"),
+    (change("sample", 2, timestamp=str(fake.START_US)), "sample.json: record 2, field 'timestamp': expected microseconds"),
+    (change("sample_data", 2, timestamp=True), "sample_data.json: record 2, field 'timestamp': expected microseconds, a num"),
+    (change("sample", 2, timestamp=2.0**53), "sample.json: record 2, field 'timestamp': expected microseconds, a number belo"),
+    (
+        drop("ego_pose", 2, "timestamp"),
+        "ego_pose.json: record 2, field 'timestamp': expected microseconds, a number below 2^53",
+    ),
+    (change("sample_data", 35, next="x"), "sample_data.json: record 35, field 'next': expected a token of sample_data.json"),
+    (change("sample_data", 35, prev="x"), "sample_data.json: record 35, field 'prev': expected a token of sample_data.json"),
+    (
+        change("sample_data", 35, next=back(2)),
+        "sample_data.json: record 35, field 'next': expected a later record of the same camera and scene, got record 34; mend",
+    ),
+    (
+        change("sample_data", 35, next=back(3)),
+        "sample_data.json: record 35, field 'next': expected a later record of the same camera and scene, got record 35; mend",
+    ),
+    (
+        change("sample_data", 35, next=fake.token("data", "scene-0061", "CAM_FRONT", 5)),
+        "record 35, field 'next': expected a later record of the same camera and scene, got record 5",
+    ),
+    (
+        change("sample_data", 35, next=fake.token("data", "scene-0061", "LIDAR_TOP", 5)),
+        "record 35, field 'next': expected a later record of the same camera and scene, got record 53",
+    ),
+    (
+        change("sample_data", 35, next=""),
+        "sample_data.json: record 35, field 'next': expected record 36, whose 'prev' leads here, got none; mend the table",
+    ),
+    (
+        change("sample_data", 35, next=back(5)),
+        "sample_data.json: record 37, field 'prev': expected record 35, whose 'next' leads here, got record 36; mend the table",
+    ),
+    (change("sample_data", 50, token=back(2)), "sample_data.json: expected every token once, got '"),
     (same_instance_twice, "expected one annotation of an instance in a sample, got two, records 0 and 1"),
     (change("sensor", 0, modality=None), "sensor.json: record 0, field 'modality': expected a text, got None"),
 ]
@@ -123,6 +194,13 @@ def test_a_table_cut_off(tmp_path, table):
         read_nuscenes(root)
 
 
+def test_maps_may_name_other_logs_and_visibility_may_be_untold(tmp_path):
+    made = fake.tables()
+    made["map"][0]["log_tokens"] += [fake.token("log of another version")]
+    made["sample_annotation"][2]["visibility_token"] = ""
+    assert len(build_index(fake.write(tmp_path, made) / "v1.0-mini")["box.instance"]) == 9
+
+
 def test_tokens_may_be_any_text(tmp_path):
     made = fake.tables()
     text = json.dumps(made)
@@ -134,6 +212,17 @@ def test_tokens_may_be_any_text(tmp_path):
     assert [actor.track_id.split()[0] for actor in other.actors] == ["Token"] * 4
     for a, b in zip(plain.actors, other.actors, strict=True):
         assert np.array_equal(a.poses.translation_m, b.poses.translation_m)
+
+
+def test_fractions_of_microseconds_are_rounded(tmp_path):
+    made = fake.tables()
+    plain = read_nuscenes(fake.write(tmp_path / "a", made))
+    for name in ("sample", "sample_data", "ego_pose"):
+        for record in made[name]:
+            record["timestamp"] += 0.4 if record["token"] < "8" else -0.25
+    other = read_nuscenes(fake.write(tmp_path / "b", made))
+    assert np.array_equal(plain.time_s, other.time_s)
+    assert plain.start_stamp_ns == other.start_stamp_ns
 
 
 def test_the_order_of_records_does_not_matter(tmp_path):

@@ -124,6 +124,19 @@ def test_empty_layers_are_empty_and_missing_ones_absent(tmp_path):
         (lambda m: m["arcline_path_3"]["lane-0"][0].update(shape="SOS"), "arcline_path_3 'lane-0': expected paths of arcs"),
         (lambda m: m["connectivity"].update({"lane-0": 3}), "connectivity 'lane-0': expected an object with a list 'outgoing'"),
         (lambda m: m["lane"][0].update(left_lane_divider_segments=[3, 4]), "lane 'lane-0', field 'left_lane_divider_segments'"),
+        (
+            lambda m: m["node"][3].update(token="node-2"),
+            "node, record 3, field 'token': expected every token once, got 'node-2 a",
+        ),
+        (lambda m: m["polygon"].append(m["polygon"][0]), "field 'token': expected every token once, got 'polygon-0 again'"),
+        (lambda m: m["line"].append(m["line"][1]), "field 'token': expected every token once, got 'line-1 again'"),
+        (lambda m: m["walkway"].append(m["walkway"][0]), "walkway, record 2, field 'token': expected every token once"),
+        (
+            lambda m: m["lane_connector"][0].update(token="lane-0"),
+            "lane_connector, record 0, field 'token': expected every tok",
+        ),
+        (lambda m: m["stop_line"][0].pop("token"), "stop_line, record 0, field 'token': expected a text, got 'None'"),
+        (lambda m: m["lane"][0].update(token=[]), "lane, record 0, field 'token': expected a text, got '[]'"),
         (lambda m: m.update(walkway=3), "layer 'walkway': expected a list of records, got '3'"),
     ],
 )
@@ -137,12 +150,52 @@ def test_bad_maps(tmp_path, spoil, message):
     assert str(caught.value).endswith("mend the map or pass --without-map")
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.2", "1.2.9", "0.9", "2.0", "13", "1.3-beta", "", " 1.3", 1.3, None, ["1.3"]])
+def test_versions_that_cannot_be_read_rightly(tmp_path, version):
+    content = fake_map.expansion() | {"version": version}
+    with pytest.raises(
+        ValueError, match=r"map\.json: expected version 1\.3 of the map expansion or a later 1\.x, got .*;"
+    ) as got:
+        read(tmp_path, content)
+    assert "\n" not in str(got.value)
+    del content["version"]
+    with pytest.raises(ValueError, match="got none; get that one or pass --without-map"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize("version", ["1.3", "1.3.1", "1.4", "1.10"])
+def test_later_versions(tmp_path, version):
+    assert len(read(tmp_path, fake_map.expansion() | {"version": version}).lanes) == 2
+
+
 def test_a_map_cut_off_is_refused_and_can_be_left_out(root):
     path = root / "maps" / "expansion" / "boston-seaport.json"
     path.write_text(path.read_text()[:-9])
     with pytest.raises(ValueError, match=r"boston-seaport\.json: expected JSON, got .* --without-map"):
         read_nuscenes(root)
     assert read_nuscenes(root, without_map=True).map is None
+
+
+@pytest.mark.parametrize("location", ["../secret", "/secret", "a/b", "..\\secret", "a\0", "x" * 300, "ä" * 120])
+def test_a_location_that_leads_out_of_the_folder_is_refused(tmp_path, location):
+    made = fake.tables()
+    made["log"][0]["location"] = location
+    root = fake.write(tmp_path / "data", made)
+    (root / "maps" / "secret.json").write_text(json.dumps(fake_map.expansion()))
+    with pytest.raises(ValueError) as caught:
+        read_nuscenes(root)
+    said = str(caught.value)
+    assert said.startswith(f"{root}/maps/expansion: expected the 'location' of a log to be a plain file name, got ")
+    assert said.endswith("; mend log.json or pass --without-map")
+    assert "\n" not in said
+    assert read_nuscenes(root, without_map=True).map is None
+
+
+@pytest.mark.parametrize("location", ["..", ".", "", "Town 03, at night"])
+def test_odd_locations_stay_inside_the_folder(tmp_path, location):
+    assert read_nuscenes(fake.write(tmp_path / "a", fake.tables(location=location))).map is None
+    with_map = fake.write(tmp_path / "b", fake.tables(location=location), expansion=fake_map.expansion())
+    assert read_nuscenes(with_map).map is not None
 
 
 def test_any_map_name_and_no_map_at_all(tmp_path):

@@ -118,6 +118,7 @@ def test_a_scene_without_samples_and_one_without_boxes(tmp_path):
     made, empty = fake.tables(("scene-0001",)), fake.tables(("scene-0002",), samples=0)
     for table in ("log", "scene", "calibrated_sensor"):
         made[table] += empty[table]
+    made["map"][0]["log_tokens"] += empty["map"][0]["log_tokens"]
     made["sample_annotation"] = []
     root = fake.write(tmp_path, made)
     assert read_nuscenes(root, "scene-0001").actors == ()
@@ -162,6 +163,15 @@ def test_exact(root):
     assert front.map is None
     with pytest.raises(ValueError, match="expected a camera out of CAM_FRONT"):
         read_nuscenes(root, exact=True, cameras=["CAM"])
+
+
+def test_key_frames_of_a_whole_scenario_are_refused(root, tmp_path, capsys):
+    with pytest.raises(ValueError, match=r"^--key-frames: expected all frames of a scenario that --exact reads, .*; leave one"):
+        read_nuscenes(root, exact=True, sweeps=False)
+    out = tmp_path / "a.json"
+    assert main(["scenario", "convert", str(root), "--out", str(out), "--key-frames", "--exact"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not out.exists()
 
 
 def test_only_a_data_set_has_something_to_choose(root, tmp_path):

@@ -68,7 +68,7 @@ GOOD = {"t": "x", "l": ["a", "b"], "i": 1532402927612460, "b": True, "v": [1, 2.
 
 
 def test_columns(tmp_path):
-    columns = Columns(tmp_path / "a.json", [GOOD, GOOD | {"l": [], "i": 7.6, "m": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]}], range(2))
+    columns = Columns(tmp_path / "a.json", [GOOD, GOOD | {"l": [], "i": 8.0, "m": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]}], range(2))
     assert columns.texts("t") == ["x", "x"]
     assert columns.first_texts("l") == ["a", ""]
     assert columns.integers("i").tolist() == [1532402927612460, 8]
@@ -88,6 +88,11 @@ def test_columns(tmp_path):
         ("first_texts", "l", "a"),
         ("integers", "i", None),
         ("integers", "i", 1e300),
+        ("integers", "i", 10**400),
+        ("integers", "i", 1532402927612460.5),
+        ("integers", "i", float("nan")),
+        ("integers", "i", "1532402927612460"),
+        ("integers", "i", True),
         ("booleans", "b", 1),
         ("vectors", "v", [1, 2]),
         ("vectors", "v", [1, 2, float("nan")]),

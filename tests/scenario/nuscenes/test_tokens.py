@@ -28,7 +28,7 @@ def test_a_token_that_comes_twice_is_found(tokens, data):
     assert Lookup(pack(doubled)).twice() == (tokens.index(again), len(tokens))
 
 
-@given(st.lists(TOKENS, max_size=8))
+@given(st.lists(TOKENS, max_size=8) | st.lists(HEX | st.just(""), max_size=8))
 def test_a_token_is_packed_alone_as_among_others(tokens):
     alone = [pack([token]) for token in tokens]
     assert np.array_equal(pack(tokens), np.concatenate([np.zeros((0, 16), np.uint8), *alone]))

@@ -2,9 +2,9 @@
 
 It lies beside the files (``.everroad-index.safetensors`` in the version folder, ``.everroad-<location>.safetensors`` beside a
 map), or, where that folder cannot be written, in the user's cache folder (``XDG_CACHE_HOME`` or ``~/.cache``, ``everroad/``).
-It carries a ``format_version`` and a key of the files' names, sizes and times of change. Whatever does not fit, in version, key
-or length, is made again. It is written beside its place and renamed: two processes may make it at once, and the last one's
-stays.
+It carries a ``format_version``, a key of the files' names, sizes and times of change, and checksums. Whatever does not fit, in
+version, key, length or in what is about to be read, is made again. It is written beside its place and renamed: two processes
+may make it at once, and the last one's stays.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import contextlib
 import gc
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from uuid import uuid4
@@ -23,33 +23,41 @@ from numpy import ndarray
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from everroad.scenario.nuscenes.checksums import CHECKSUMS, Span, all_spans, unharmed, with_checksums
 from everroad.scenario.nuscenes.index import TABLES, Index, build_index
+from everroad.scenario.nuscenes.index_spans import scene_spans, shared_spans
 from everroad.scenario.nuscenes.tables import Progress, check_table
 
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 _TYPES = {"U8": np.uint8, "I64": np.int64, "F64": np.float64}
 _LONGEST_HEADER = 1 << 20
 
+Spans = Callable[[Index], Iterable[Span]]
 
-def load_index(folder: Path, progress: Progress | None = None) -> Index:
+
+def load_index(folder: Path, progress: Progress | None = None, scene: int | None = None) -> Index:
     """The index of a version folder, from its cache, which is made where it is missing, stale or damaged.
 
+    Without ``scene`` (a row) only what all scenes share is looked through for damage, which is quick; with it, its rows, too.
     Raises ``ValueError`` as ``build_index`` does.
     """
     tables = [folder / f"{name}.json" for name in TABLES]
     for path in tables:
         check_table(path)
-    return load_cached(cache_places(folder / "index"), files_key(tables), lambda: build_index(folder, progress))
+    spans: Spans = shared_spans if scene is None else lambda index: scene_spans(index, scene)
+    return load_cached(cache_places(folder / "index"), files_key(tables), lambda: build_index(folder, progress), spans)
 
 
-def load_cached(places: Sequence[Path], key: str, build: Callable[[], Index]) -> Index:
-    """Arrays from the first of ``places`` that has them with this key; else built, and kept where that can be done."""
+def load_cached(places: Sequence[Path], key: str, build: Callable[[], Index], spans: Spans = all_spans) -> Index:
+    """Arrays from the first of ``places`` that has them with this key and these spans unharmed; else built, and kept where that
+    can be done. They come with their checksums.
+    """
     for path in places:
-        index = read_cache(path, key)
+        index = read_cache(path, key, spans)
         if index is not None:
             return index
     with _no_collection():
-        index = build()
+        index = with_checksums(build())
     for path in places:
         # A data set on a disk that is full or read-only is still read: what cannot be kept is made again next time.
         with contextlib.suppress(OSError):
@@ -74,7 +82,7 @@ def files_key(paths: Sequence[Path]) -> str:
 
 
 def write_cache(path: Path, index: Index, key: str) -> None:
-    """Writes an index with its key. Raises ``OSError`` where that cannot be done; then nothing is left."""
+    """Writes an index (with checksums) and its key. Raises ``OSError`` where that cannot be done; then nothing is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{uuid4().hex[:8]}.tmp")
     try:
@@ -82,7 +90,7 @@ def write_cache(path: Path, index: Index, key: str) -> None:
             pass  # an OSError where the folder cannot be written; the library's own would be another
         arrays = {name: np.ascontiguousarray(array) for name, array in index.items()}
         try:
-            save_file(arrays, beside, metadata={"format_version": FORMAT_VERSION, "key": key})
+            save_file(arrays, beside, metadata={"format_version": FORMAT_VERSION, "key": key, "sealed": _seal(arrays, key)})
         except SafetensorError as error:  # what a full disk gives
             raise OSError(f"{path}: {error}") from None
         beside.chmod(0o644)  # the library's own is for one user alone
@@ -94,8 +102,8 @@ def write_cache(path: Path, index: Index, key: str) -> None:
             beside.unlink(missing_ok=True)
 
 
-def read_cache(path: Path, key: str) -> Index | None:
-    """The arrays of a cache, mapped and read-only; ``None`` for one that is missing, stale or damaged."""
+def read_cache(path: Path, key: str, spans: Spans = all_spans) -> Index | None:
+    """The arrays of a cache, mapped and read-only; ``None`` for one that is missing, stale or damaged in these spans."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -109,8 +117,9 @@ def read_cache(path: Path, key: str) -> Index | None:
         if 8 + length + max(entry["data_offsets"][1] for entry in header.values()) != size:
             return None
         data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length) if size > 8 + length else np.zeros(0, np.uint8)
-        return {name: _array(data, entry) for name, entry in header.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        index = {name: _array(data, entry) for name, entry in header.items()}
+        return index if metadata["sealed"] == _seal(index, key) and unharmed(index, spans(index)) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
         return None
 
 
@@ -118,6 +127,12 @@ def _array(data: ndarray, entry: dict) -> ndarray:
     begin, end = entry["data_offsets"]
     # An ndarray, not a memmap: slices of that are slow to make. It keeps the map open all the same.
     return np.asarray(data[begin:end]).view(_TYPES[entry["dtype"]]).reshape(entry["shape"])
+
+
+def _seal(index: Mapping[str, ndarray], key: str) -> str:
+    """What the header cannot say after a change of its own: which arrays there are, of what kind, with which checksums."""
+    kinds = sorted((name, str(array.dtype), array.shape) for name, array in index.items())
+    return blake2b(f"{key} {kinds}".encode() + index[CHECKSUMS].tobytes(), digest_size=16).hexdigest()
 
 
 @contextlib.contextmanager

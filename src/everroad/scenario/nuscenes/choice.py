@@ -21,4 +21,11 @@ class SceneChoice:
         return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
 
+def check_exact(sweeps: bool, exact: bool) -> None:
+    """Raises ``ValueError`` for key frames of a whole scenario: of its frames none is told to be one."""
+    if exact and not sweeps:
+        wanted = "all frames of a scenario that --exact reads, which knows no key frames"
+        raise ValueError(f"--key-frames: expected {wanted}, got both options; leave one out")
+
+
 EVERYTHING = SceneChoice()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from everroad.scenario.nuscenes.cache import load_index
+from everroad.scenario.nuscenes.checksums import unharmed
 from everroad.scenario.nuscenes.columns import decode_texts
 from everroad.scenario.nuscenes.index import TABLES, Index
+from everroad.scenario.nuscenes.index_spans import scene_spans
 from everroad.scenario.nuscenes.tables import Progress
 
 # So many tables make a folder one of a data set, so that a data set with tables missing gets that said.
@@ -19,10 +21,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """One version of a data set. ``root`` is the folder that file names in the tables start from."""
+    """One version of a data set, its tables in ``folder``. ``root`` is what file names in the tables start from."""
 
     root: Path
     version: str
+    folder: Path
     index: Index
 
     @property
@@ -76,7 +79,15 @@ def open_data_set(path: str | Path, *, version: str | None = None, progress: Pro
     if chosen is None or chosen not in versions:
         got = "none" if chosen is None else f"'{chosen}'"
         raise ValueError(f"{path}: expected --data-version with one of {', '.join(versions)}, got {got}; name one of them")
-    return DataSet(root, chosen, load_index(path if _is_version(path) else root / chosen, progress))
+    folder = path if _is_version(path) else root / chosen
+    return DataSet(root, chosen, folder, load_index(folder, progress))
+
+
+def mended(data_set: DataSet, scene: int, progress: Progress | None = None) -> DataSet:
+    """The data set to read a scene (by row) of: the same, or with its index made anew if that scene's part of it is damaged."""
+    if unharmed(data_set.index, scene_spans(data_set.index, scene)):
+        return data_set
+    return replace(data_set, index=load_index(data_set.folder, progress, scene))
 
 
 def list_scenes(data_set: DataSet) -> tuple[SceneSummary, ...]:

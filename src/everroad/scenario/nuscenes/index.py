@@ -17,7 +17,7 @@ Made once by ``build_index`` and kept by ``cache``. The arrays, by name; ``T`` a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -27,44 +27,38 @@ from numpy import ndarray
 from everroad.scenario.nuscenes.columns import encode_texts
 from everroad.scenario.nuscenes.index_boxes import read_boxes
 from everroad.scenario.nuscenes.index_images import read_images
+from everroad.scenario.nuscenes.index_samples import read_samples
 from everroad.scenario.nuscenes.keys import Keys
-from everroad.scenario.nuscenes.reading import TableReader
+from everroad.scenario.nuscenes.reading import Table, TableReader
 from everroad.scenario.nuscenes.tables import Progress
 from everroad.scenario.nuscenes.tokens import pack
 
-# Of the thirteen tables those that are read: ``map`` names pictures, ``visibility`` how much was seen, and nothing here asks.
 TABLES = (
-    "attribute", "calibrated_sensor", "category", "ego_pose", "instance", "log", "sample", "sample_annotation", "sample_data",
-    "scene", "sensor",
+    "attribute", "calibrated_sensor", "category", "ego_pose", "instance", "log", "map", "sample", "sample_annotation",
+    "sample_data", "scene", "sensor", "visibility",
 )  # fmt: skip
 
 Index = dict[str, ndarray]
-
-
-@dataclass(frozen=True, eq=False)
-class _Samples:
-    """Samples by row of their table: the scene, which of the scene's samples it is, and its time stamp."""
-
-    keys: Keys
-    scene: Int[ndarray, "n"]
-    position: Int[ndarray, "n"]
-    stamp_us: Int[ndarray, "n"]
 
 
 def build_index(folder: Path, progress: Progress | None = None) -> Index:
     """Reads the tables of a version folder. ``progress`` gets megabytes read and to read.
 
     Raises ``ValueError`` in one line for a table that is missing or broken, a field that is missing or holds something else, a
-    token that comes twice or leads nowhere, and samples that are not in a row; each with the table and the record.
+    token that comes twice or leads nowhere, and chains that are none; each with the table and the record.
     """
     reader = TableReader(folder, TABLES, progress)
     scenes, log = reader.whole("scene"), reader.whole("log")
     scene_keys = Keys(scenes.path, pack(scenes.columns.texts("token")))
     log_keys = Keys(log.path, pack(log.columns.texts("token")))
+    _check_maps(reader, log)
     log_row = log_keys.rows(pack(scenes.columns.texts("log_token")), scenes.path, "log_token")
     names, locations = scenes.columns.texts("name"), log.columns.texts("location")
-    samples, sample_arrays = _read_samples(reader, scene_keys, scenes.columns.texts("first_sample_token"), names)
-    index: Index = {"sample.first": _firsts(samples.scene, len(scene_keys)), **sample_arrays}
+    samples = read_samples(reader, scenes, scene_keys)
+    index: Index = {
+        "sample.first": _firsts(samples.scene, len(scene_keys)),
+        "sample.stamp_us": samples.stamp_us[samples.order],
+    }
     images, scene_of_image = read_images(reader, samples.keys, samples.scene, samples.position)
     boxes, scene_of_box = read_boxes(reader, samples.keys, samples.scene, samples.position, samples.stamp_us)
     index |= images | {"image.first": _firsts(scene_of_image, len(scene_keys))}
@@ -78,35 +72,16 @@ def build_index(folder: Path, progress: Progress | None = None) -> Index:
     return index
 
 
+def _check_maps(reader: TableReader, log: Table) -> None:
+    """Raises ``ValueError`` for a log that no map names. Maps may name logs that are not here: those of v1.0-mini do."""
+    maps = reader.whole("map")
+    Keys(maps.path, pack(maps.columns.texts("token")))
+    named = set(chain.from_iterable(maps.columns.text_lists("log_tokens")))
+    for record, token in enumerate(log.columns.texts("token")):
+        if token not in named:
+            got = f"none for '{token}', record {record} of {log.path.name}"
+            raise ValueError(f"{maps.path}: expected every log among the 'log_tokens' of a map, got {got}; add it to one")
+
+
 def _firsts(scene_of_row: Int[ndarray, "n"], scenes: int) -> Int[ndarray, "{scenes}+1"]:
     return np.concatenate([[0], np.cumsum(np.bincount(scene_of_row, minlength=scenes))])
-
-
-def _read_samples(reader: TableReader, scene_keys: Keys, first_tokens: list[str], names: list[str]) -> tuple[_Samples, Index]:
-    """The samples, and their time stamps in the order in which the scenes' chains have them."""
-    table = reader.whole("sample")
-    keys = Keys(table.path, pack(table.columns.texts("token")))
-    scene = scene_keys.rows(pack(table.columns.texts("scene_token")), table.path, "scene_token")
-    following = keys.rows(pack(table.columns.texts("next")), table.path, "next", may_be_empty=True).tolist()
-    stamp_us = table.columns.integers("timestamp")
-    scenes_path = table.path.with_name("scene.json")
-    first = keys.rows(pack(first_tokens), scenes_path, "first_sample_token", may_be_empty=True).tolist()
-    counts = np.bincount(scene, minlength=len(scene_keys)).tolist()
-    position = np.full(len(keys), -1, dtype=np.int64)
-    order: list[int] = []
-    for number, (row, count) in enumerate(zip(first, counts, strict=True)):
-        begin = len(order)
-        while row >= 0 and len(order) - begin <= count and scene[row] == number:
-            position[row] = len(order) - begin
-            order.append(row)
-            row = following[row]
-        if row >= 0 or len(order) - begin != count:
-            got = f"{min(len(order) - begin, count)} of them" if row < 0 else "a chain that comes back or leaves the scene"
-            wanted = f"'next' to lead through all {count} samples of scene '{names[number]}'"
-            raise ValueError(f"{table.path}: expected {wanted}, got {got}; mend it")
-        stamps = stamp_us[order[begin:]]
-        if (np.diff(stamps) <= 0).any():
-            at = int(np.argmax(np.diff(stamps) <= 0))
-            got = f"{stamps[at]} then {stamps[at + 1]} in samples {at} and {at + 1} of scene '{names[number]}'"
-            raise ValueError(f"{table.path}: expected increasing timestamps, got {got}; mend it")
-    return _Samples(keys, scene, position, stamp_us), {"sample.stamp_us": stamp_us[np.array(order, dtype=np.int64)]}

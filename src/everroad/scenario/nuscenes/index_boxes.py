@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from everroad.scenario.nuscenes.chains import check_order
 from everroad.scenario.nuscenes.columns import encode_texts
 from everroad.scenario.nuscenes.keys import Keys
 from everroad.scenario.nuscenes.reading import TableReader
@@ -36,10 +38,12 @@ def read_boxes(
         stamp_us_of_sample: the time stamp of each.
     """
     arrays, instances, attributes = _read_names(reader)
+    visibilities = _read_visibilities(reader)
     path = reader.path("sample_annotation")
     found: dict[str, list[Any]] = defaultdict(list)
     for part in reader.parts("sample_annotation"):
         columns = part.columns
+        visibilities.check(path, columns.texts("visibility_token"), part.first)
         found["token"].append(pack(columns.texts("token")))
         found["sample"].append(pack(columns.texts("sample_token")))
         found["instance"].append(pack(columns.texts("instance_token")))
@@ -56,8 +60,8 @@ def read_boxes(
     attribute = attributes.rows(tokens["attribute"], path, "attribute_tokens", may_be_empty=True)
     linked = {name: keys.rows(tokens[name], path, name, may_be_empty=True) for name in ("prev", "next")}
     scene, stamp_us = scene_of_sample[sample], stamp_us_of_sample[sample]
-    for name, row in linked.items():
-        _check_chain(path, name, row, instance, scene, stamp_us)
+    group = instance * (1 + scene.max(initial=0)) + scene
+    check_order(path, linked["prev"], linked["next"], group, stamp_us, "annotation of the same instance and scene")
     translation_m = np.concatenate([np.zeros((0, 3)), *found["translation_m"]])
     order = np.lexsort((position_of_sample[sample], instance, scene))
     _check_once(path, instance[order], sample[order], order)
@@ -94,24 +98,35 @@ def _joined(parts: list[Any]) -> ndarray:
     return np.concatenate([np.zeros((0, 16), dtype=np.uint8), *parts])
 
 
-def _check_chain(
-    path: Path, field: str, row: Int[ndarray, "n"], instance: Int[ndarray, "n"], scene: Int[ndarray, "n"], stamp_us: ndarray
-) -> None:
-    """Raises ``ValueError`` where ``prev`` or ``next`` is no earlier or later annotation of the same instance."""
-    later = stamp_us[row] - stamp_us if field == "next" else stamp_us - stamp_us[row]
-    wrong = (row >= 0) & ((instance[row] != instance) | (scene[row] != scene) | (later <= 0))
-    if wrong.any():
-        record, other = int(np.argmax(wrong)), int(row[np.argmax(wrong)])
-        wanted = f"{'a later' if field == 'next' else 'an earlier'} annotation of the same instance and scene"
-        raise ValueError(f"{path}: record {record}, field '{field}': expected {wanted}, got record {other}; mend the table")
-
-
 def _check_once(path: Path, instance: Int[ndarray, "n"], sample: Int[ndarray, "n"], order: Int[ndarray, "n"]) -> None:
     twice = (np.diff(instance) == 0) & (np.diff(sample) == 0)
     if twice.any():
         at = int(np.argmax(twice))
         wanted = "one annotation of an instance in a sample"
         raise ValueError(f"{path}: expected {wanted}, got two, records {order[at]} and {order[at + 1]}; drop one")
+
+
+@dataclass(frozen=True)
+class _Visibilities:
+    """How much of a box was seen is not read, but whether it is told: hence texts, of which there are four, and not rows."""
+
+    path: Path
+    tokens: frozenset[str]
+
+    def check(self, path: Path, tokens: list[str], first: int) -> None:
+        """Raises ``ValueError`` for a token of records from ``first`` on that leads nowhere; an empty one may be."""
+        lost = set(tokens) - self.tokens - {""}
+        if lost:
+            at = next(row for row, token in enumerate(tokens) if token in lost)
+            where = f"{path}: record {first + at}, field 'visibility_token'"
+            raise ValueError(f"{where}: expected a token of {self.path.name}, got '{tokens[at]}'; complete the data set")
+
+
+def _read_visibilities(reader: TableReader) -> _Visibilities:
+    table = reader.whole("visibility")
+    tokens = table.columns.texts("token")
+    Keys(table.path, pack(tokens))
+    return _Visibilities(table.path, frozenset(tokens))
 
 
 def _read_names(reader: TableReader) -> tuple[dict[str, ndarray], Keys, Keys]:

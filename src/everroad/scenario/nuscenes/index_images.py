@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from everroad.scenario.nuscenes.chains import check_mutual, check_order
 from everroad.scenario.nuscenes.columns import encode_texts
 from everroad.scenario.nuscenes.keys import Keys
 from everroad.scenario.nuscenes.reading import TableReader
@@ -33,7 +35,9 @@ def read_images(
     path = reader.path("sample_data")
     found: dict[str, list[Any]] = defaultdict(list)
     filenames: list[str] = []
+    tokens = [np.zeros((0, 16), dtype=np.uint8)]
     for part in reader.parts("sample_data"):
+        tokens.append(pack(part.columns.texts("token")))
         sensor_row = sensors.rows(
             pack(part.columns.texts("calibrated_sensor_token")), path, "calibrated_sensor_token",
             records=part.first + np.arange(part.count),
@@ -46,7 +50,9 @@ def read_images(
         found["camera"].append(sensor_row[mine])
         found["sample_token"].append(pack(columns.texts("sample_token")))
         found["ego_token"].append(pack(columns.texts("ego_pose_token")))
-        found["stamp_us"].append(columns.integers("timestamp"))
+        found["prev"].append(pack(columns.texts("prev")))
+        found["next"].append(pack(columns.texts("next")))
+        found["stamp_us"].append(columns.stamps_us("timestamp"))
         found["is_key"].append(columns.booleans("is_key_frame"))
         found["size_px"].append(np.stack([columns.integers("width"), columns.integers("height")], axis=1))
         filenames += columns.texts("filename")
@@ -54,6 +60,7 @@ def read_images(
     sample = samples.rows(columns["sample_token"], path, "sample_token", records=columns["record"])
     ego = ego_keys.rows(columns["ego_token"], path, "ego_pose_token", records=columns["record"])
     scene = scene_of_sample[sample]
+    _check_chains(Keys(path, np.concatenate(tokens)), path, columns, scene, channel_order)
     order = np.lexsort((columns["stamp_us"], channel_order[columns["camera"]], scene))
     data, ends = encode_texts([filenames[row] for row in order.tolist()])
     images = {
@@ -68,11 +75,23 @@ def read_images(
     return cameras | images | {"image.filename.data": data, "image.filename.ends": ends}, scene[order]
 
 
+def _check_chains(keys: Keys, path: Path, columns: dict[str, ndarray], scene: Int[ndarray, "m"], channel: ndarray) -> None:
+    """Raises ``ValueError`` where ``prev`` and ``next`` of a camera's records do not lead along its records and back."""
+    records = columns["record"]
+    prev, following, group, stamp_us = (np.full(len(keys), -1) for _ in range(4))
+    prev[records] = keys.rows(columns["prev"], path, "prev", records=records, may_be_empty=True)
+    following[records] = keys.rows(columns["next"], path, "next", records=records, may_be_empty=True)
+    group[records] = scene * (1 + channel.max(initial=0)) + channel[columns["camera"]]
+    stamp_us[records] = columns["stamp_us"]
+    check_order(path, prev, following, group, stamp_us, "record of the same camera and scene")
+    check_mutual(path, prev, following)
+
+
 def _nothing() -> dict[str, ndarray]:
     tokens, numbers = np.zeros((0, 16), dtype=np.uint8), np.zeros(0, dtype=np.int64)
     return {
-        "record": numbers, "camera": numbers, "sample_token": tokens, "ego_token": tokens, "stamp_us": numbers,
-        "is_key": numbers.astype(bool), "size_px": np.zeros((0, 2), dtype=np.int64),
+        "record": numbers, "camera": numbers, "sample_token": tokens, "ego_token": tokens, "stamp_us": numbers, "prev": tokens,
+        "next": tokens, "is_key": numbers.astype(bool), "size_px": np.zeros((0, 2), dtype=np.int64),
     }  # fmt: skip
 
 
@@ -103,5 +122,6 @@ def _read_ego_poses(reader: TableReader) -> tuple[Keys, Float[ndarray, "n 3"], F
         tokens.append(pack(part.columns.texts("token")))
         translations_m.append(part.columns.vectors("translation", 3))
         rotations_wxyz.append(part.columns.quaternions("rotation"))
+        part.columns.stamps_us("timestamp")  # the records' own are read, but what is none says that the table is broken
     keys = Keys(reader.path("ego_pose"), np.concatenate(tokens))
     return keys, np.concatenate(translations_m), np.concatenate(rotations_wxyz)

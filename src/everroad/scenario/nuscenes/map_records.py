@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,13 @@ from shapely import Polygon
 from everroad.scenario.checks import check_positions
 from everroad.scenario.files import read_bytes
 from everroad.scenario.nuscenes.map_cuts import polygons_of
+
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?")
+# Tokens are looked up in these together: a centreline is named by the token of its lane, of whichever layer.
+_TOKENS_OF = (
+    ("node",), ("polygon",), ("line",), ("lane", "lane_connector"), ("drivable_area",), ("ped_crossing",), ("walkway",),
+    ("stop_line",), ("lane_divider",), ("road_divider",),
+)  # fmt: skip
 
 
 class MapRecords:
@@ -31,6 +40,9 @@ class MapRecords:
         if not isinstance(content, dict):
             raise self.refused("the file", "a JSON object of layers", content)
         self._content: dict[str, Any] = content
+        self._check_version()
+        for layers in _TOKENS_OF:
+            self._check_tokens(layers)
         self._polygons = self._by_token("polygon")
         self._lines = self._by_token("line")
         nodes = self.layer("node") or []
@@ -90,7 +102,28 @@ class MapRecords:
         return stored.get("node_tokens") or [], self._nodes_m("line", token, stored.get("node_tokens"))
 
     def _by_token(self, name: str) -> dict[str, dict[str, Any]]:
-        return {str(record.get("token")): record for record in self.layer(name) or []}
+        return {record["token"]: record for record in self.layer(name) or []}
+
+    def _check_version(self) -> None:
+        """Raises ``ValueError`` for a version before 1.3, which the devkit refuses, too, and for another first number."""
+        version = self._content.get("version")
+        numbers = _VERSION.fullmatch(version) if isinstance(version, str) else None
+        if numbers is None or int(numbers[1]) != 1 or int(numbers[2]) < 3:
+            wanted = "version 1.3 of the map expansion or a later 1.x"
+            got = "none" if version is None else f"{str(version)[:60]!r}"
+            raise ValueError(f"{self._path}: expected {wanted}, got {got}; get that one or pass --without-map")
+
+    def _check_tokens(self, layers: Sequence[str]) -> None:
+        """Raises ``ValueError`` for a token that comes twice in these layers."""
+        known: set[str] = set()
+        for layer in layers:
+            for number, record in enumerate(self.layer(layer) or []):
+                token = record.get("token")
+                if not isinstance(token, str):
+                    raise self.refused(f"{layer}, record {number}, field 'token'", "a text", token)
+                if token in known:
+                    raise self.refused(f"{layer}, record {number}, field 'token'", "every token once", f"{token} again")
+                known.add(token)
 
     def _found(self, records: dict[str, Any], kind: str, layer: str, record: dict[str, Any], token: Any) -> dict[str, Any]:
         if not isinstance(token, str) or token not in records:

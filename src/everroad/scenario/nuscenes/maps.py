@@ -31,11 +31,21 @@ from everroad.scenario.types import Area, Divider, Lane, VectorMap
 
 # What is kept around the ego path: some more than the 80 m that cameras are told of the map.
 MARGIN_M = 100.0
+# So many bytes that with what is put around them, in the name of the map's index, they are still a file name.
+_LONGEST_NAME = 200
 
 
 def expansion_path(root: Path, location: str) -> Path:
-    """Where the map expansion of a location lies, if there is one."""
-    return root / "maps" / "expansion" / f"{location}.json"
+    """Where the map expansion of a location lies, if there is one.
+
+    Raises ``ValueError`` for a location that is no plain file name: it would lead out of the folder.
+    """
+    folder = root / "maps" / "expansion"
+    if set(location) & set("/\\\0") or len(location.encode()) > _LONGEST_NAME:
+        got = repr(location) if len(location) <= 60 else f"{location[:57]!r}..."
+        wanted = "the 'location' of a log to be a plain file name"
+        raise ValueError(f"{folder}: expected {wanted}, got {got}; mend log.json or pass --without-map")
+    return folder / f"{location}.json"
 
 
 def patch_around(path_m: Float[ndarray, "f 3"]) -> Polygon:

@@ -22,7 +22,8 @@ from numpy import ndarray
 
 from everroad.scenario.nuscenes.boxes import instants, scene_actors
 from everroad.scenario.nuscenes.cameras import Track, camera_tracks, clock_of, key_images, nearest_images
-from everroad.scenario.nuscenes.dataset import DataSet, open_data_set, scene_row
+from everroad.scenario.nuscenes.choice import check_exact
+from everroad.scenario.nuscenes.dataset import DataSet, mended, open_data_set, scene_row
 from everroad.scenario.nuscenes.description import time_of_day_of, weather_of
 from everroad.scenario.nuscenes.maps import expansion_path, patch_around, read_map
 from everroad.scenario.nuscenes.tables import Progress
@@ -54,7 +55,7 @@ def read_nuscenes(
         scene: its name; may be left out where there is one.
         version: name of the version folder; may be left out where there is one.
         cameras: names of the cameras to take; all that the scene has if not given.
-        sweeps: a frame for every record of the clock camera; otherwise its key frames alone.
+        sweeps: a frame for every record of the clock camera; otherwise its key frames alone, which goes with the tables only.
         rig: a name of ``RIGS`` to use instead of the cameras; recorded images go.
         without_map: read no map.
         frame_rate_hz: resample to this rate; ``None`` keeps the camera's own times.
@@ -63,8 +64,10 @@ def read_nuscenes(
 
     Raises ``ValueError`` in one line for tables, a scene, a camera or a map that cannot be read, naming them.
     """
+    check_exact(sweeps, exact)
     data_set = open_data_set(path, version=version, progress=progress)
     row = scene_row(data_set, scene)
+    data_set = mended(data_set, row, progress)
     image_base = os.path.relpath(data_set.root, Path(path).parent)
     if exact:
         made = _read_exact(data_set, data_set.scene_names[row], image_base, cameras)
@@ -163,9 +166,9 @@ def _read_place(
 ) -> tuple[VectorMap | None, str]:
     """The map around the ego path, if there is one, and the place in words."""
     (location,) = data_set.texts("scene.location", row, row + 1)
-    expansion = expansion_path(data_set.root, location)
     if without_map:
         return None, location
+    expansion = expansion_path(data_set.root, location)
     if not expansion.is_file():
         return None, f"{location} without a map expansion"
     return read_map(expansion, patch_around(path_m), -shift_m), location

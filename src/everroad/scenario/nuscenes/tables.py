@@ -129,26 +129,27 @@ class Columns:
 
         return self._column(field, "a text", convert)
 
-    def first_texts(self, field: str) -> list[str]:
-        """Of a list of texts a record the first, "" where it is empty."""
+    def text_lists(self, field: str) -> list[list[str]]:
+        """A list of texts a record."""
 
-        def convert(values: list[Any]) -> list[str]:
+        def convert(values: list[Any]) -> list[list[str]]:
             if not (set(map(type, values)) <= {list} and set(map(type, chain.from_iterable(values))) <= {str}):
                 raise TypeError
-            return [value[0] if value else "" for value in values]
+            return values
 
         return self._column(field, "a list of texts", convert)
 
+    def first_texts(self, field: str) -> list[str]:
+        """Of a list of texts a record the first, "" where it is empty."""
+        return [value[0] if value else "" for value in self.text_lists(field)]
+
     def integers(self, field: str) -> Int[ndarray, "n"]:
-        """One whole number a record; data sets that others made from nuScenes have time stamps with a fraction."""
+        """One whole number a record, also where it is written as 5.0."""
+        return self._column(field, "a whole number below 2^53", lambda values: _integers(values, rounded=False))
 
-        def convert(values: list[Any]) -> Int[ndarray, "n"]:
-            exact = np.fromiter(values, dtype=np.float64, count=len(values))
-            if not (np.abs(exact) < 2**53).all():
-                raise ValueError
-            return np.rint(exact).astype(np.int64)
-
-        return self._column(field, "a number below 2^53", convert)
+    def stamps_us(self, field: str) -> Int[ndarray, "n"]:
+        """Microseconds, one a record, to the next whole one: some data sets of this format have fractions."""
+        return self._column(field, "microseconds, a number below 2^53", lambda values: _integers(values, rounded=True))
 
     def booleans(self, field: str) -> Bool[ndarray, "n"]:
         """One truth value a record."""
@@ -196,3 +197,13 @@ def _numbers(values: Sequence[Any], width: int) -> Float[ndarray, "n {width}"]:
     if not np.isfinite(flat).all():
         raise ValueError
     return flat.reshape(-1, width)
+
+
+def _integers(values: list[Any], *, rounded: bool) -> Int[ndarray, "n"]:
+    if not set(map(type, values)) <= {int, float}:
+        raise TypeError
+    exact = np.fromiter(values, dtype=np.float64, count=len(values))
+    whole = np.rint(exact)
+    if not ((np.abs(exact) < 2**53) & (rounded | (exact == whole))).all():
+        raise ValueError
+    return whole.astype(np.int64)

@@ -19,15 +19,24 @@ def pack(tokens: Sequence[str]) -> UInt8[ndarray, "n 16"]:
 
     Two tokens have the same bytes only if they are the same (but for chances of one in 2^64).
     """
-    if set(map(len, tokens)) <= {2 * TOKEN_BYTES}:
+    lengths = set(map(len, tokens))
+    if lengths <= {0, 2 * TOKEN_BYTES}:
         joined = "".join(tokens)
         try:
             spelled = bytes.fromhex(joined)
         except ValueError:
             spelled = b""
         if spelled.hex() == joined:
-            return np.frombuffer(spelled, dtype=np.uint8).reshape(-1, TOKEN_BYTES)
+            rows = np.frombuffer(spelled, dtype=np.uint8).reshape(-1, TOKEN_BYTES)
+            return _with_empty(tokens, rows) if 0 in lengths else rows
     return np.frombuffer(b"".join(map(_packed, tokens)), dtype=np.uint8).reshape(-1, TOKEN_BYTES)
+
+
+def _with_empty(tokens: Sequence[str], rows: UInt8[ndarray, "m 16"]) -> UInt8[ndarray, "n 16"]:
+    """The rows of the tokens that are not empty, with those of the empty ones among them: where chains begin and end."""
+    packed = np.tile(np.frombuffer(_packed(""), dtype=np.uint8), (len(tokens), 1))
+    packed[np.fromiter(map(bool, tokens), dtype=bool, count=len(tokens))] = rows
+    return packed
 
 
 def _packed(token: str) -> bytes:
