@@ -12,11 +12,11 @@ from typing import Any
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from everroad.export.finalize import finalize
 from everroad.export.folder import check_folder
 from everroad.export.opening import check_cameras, content_digest, open_scene
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import encode
+from everroad.export.run import join
 from everroad.export.scene import SceneWriter
 from everroad.scenario.edit.time import cut
 from everroad.scenario.types import Camera, Scenario
@@ -55,7 +55,7 @@ class GeneratedExport:
         """All frames are there: the scene counts, and the export's tables have it."""
         if self._writer is not None:
             self._writer.close()
-            finalize(self._out)
+            join(self._out, self._writer.name)
 
     def abandon(self) -> None:
         """The run did not end: its frames go."""
