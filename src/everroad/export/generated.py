@@ -18,6 +18,7 @@ from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import encode
 from everroad.export.run import join
 from everroad.export.scene import SceneWriter
+from everroad.export.summary import in_the_tables
 from everroad.scenario.edit.time import cut
 from everroad.scenario.types import Camera, Scenario
 
@@ -61,3 +62,8 @@ class GeneratedExport:
         """The run did not end: its frames go."""
         if self._writer is not None:
             self._writer.abandon()
+
+    def summary(self) -> str:
+        """The scene that ``end`` finished, and what the tables hold of it."""
+        name = "" if self._writer is None else self._writer.name
+        return f"{self._out}: scene {name}, {in_the_tables(self._out, name)}"
