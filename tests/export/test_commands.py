@@ -46,7 +46,7 @@ def test_the_drawn_line_says_what_was_made(scene, tmp_path, capsys):
         (["--also", "voc"], "--also: expected"),
         (["--pictures", "recorded"], "images of drive: expected recorded images"),
         (["--rig", "none"], "rig: expected one of"),
-        (["--scene-name", "a/b"], "scene_name: expected letters"),
+        (["--scene-name", "a/b"], "scene_name: expected up to 100 letters"),
     ],
 )
 def test_refusals_are_one_line_and_make_nothing(scene, tmp_path, capsys, more, message):
