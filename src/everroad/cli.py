@@ -107,6 +107,8 @@ def generate(
     with kept_is_said(out, "*.partial.mp4"), progress_bar("generate", compute.quiet) as progress:
         report = generate_run(world_model, card, read, out, progress=progress, **options)
     _say_run(report, out, compute.quiet)
+    if sink is not None:
+        say(sink.summary(), compute.quiet)
 
 
 @app.command

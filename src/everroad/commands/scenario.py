@@ -119,11 +119,12 @@ def export_command(
     check_can_be_made(out, "--out")
     read = taken.read(source, quiet, frame_rate)
     from everroad.export.run import export_scenario
+    from everroad.export.summary import in_the_tables
 
     options = {"pictures": pictures, "size_px": size, "image_folder": source.parent, "shard_only": shard_only}
     with empty_folders_go(out), progress_bar("export", quiet) as progress:
         name = export_scenario(read, out, export_options(exported, overwrite), progress=progress, **options)
-    say(f"{out}: scene {name}, {len(read)} frames, in {format} format", quiet)
+    say(f"{out}: scene {name}, {in_the_tables(out, name)}", quiet)
 
 
 @scenario_app.command
@@ -135,8 +136,9 @@ def finalize(folder: Path, /, *, quiet: bool = False) -> None:
         quiet: Print nothing but errors.
     """
     from everroad.export.finalize import finalize as join
+    from everroad.export.summary import counted
 
-    say(f"{folder}: {len(join(folder))} scenes", quiet)
+    say(f"{folder}: {counted(len(join(folder)), 'scene')}", quiet)
 
 
 @scenario_app.command(name="list")
