@@ -155,8 +155,10 @@ def list_(source: Path, /, *, data_version: str | None = None) -> None:
         for one in found:
             print(f"{one.name}: {one.key_frames} key frames, {one.seconds:.1f} s, {one.location}, {one.description}")
         return
-    from everroad.scenario.sources import read_scenario
+    from everroad.scenario.nuscenes.choice import SceneChoice
+    from everroad.scenario.sources import read_scenario, refuse_choice
 
+    refuse_choice(source, SceneChoice(version=data_version))
     # Neither cameras nor map are asked for: a log that has none is listed, too.
     read = read_scenario(source, rig="nuscenes-front", without_map=True)
     print(f"{read.name}: {len(read)} frames, {read.time_s[-1]:.1f} s, {len(read.actors)} actors")

@@ -167,7 +167,7 @@ def test_exact(root):
 def test_only_a_data_set_has_something_to_choose(root, tmp_path):
     convert_scenario(root, tmp_path / "a.json")
     with pytest.raises(
-        ValueError, match=r"a\.json: expected a data set in nuScenes' format to choose from, got a choice of scene"
+        ValueError, match=r"a\.json: expected a data set in nuScenes' format to choose from, got a choice of --scene"
     ):
         read_scenario(tmp_path / "a.json", choice=SceneChoice(scene="scene-0061"))
     assert len(read_scenario(tmp_path / "a.json", choice=SceneChoice())) == 16
