@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from everroad.commands.added import Behaves, Side, behaviour_of, place_of
 from everroad.commands.scenario import TOWN_RATE_HZ, scenario_app
 from everroad.console import AtLeastOne, NotNegative, Threads, output_file, progress_bar, say
 from everroad.scenario.events.parameters import EVENTS, Parameters, get_event
@@ -68,10 +69,10 @@ def towns(
 
 @scenario_app.command(name="add-actor")
 def add_actor(
-    source: Path, /, *, out: Path, name: str = "added", behaviour: Literal["parked", "cruise", "cut-in", "brake-hard", "cross"],
-    lane: str | None = None, along: float = 0.0, ahead: float | None = None,
-    side: Literal["ego", "left", "right", "oncoming"] = "ego", left: float = 0.0, category: str = "vehicle.car",
-    speed: float | None = None, at: float = 0.0, towards: Literal["left", "right"] | None = None, from_s: float = 0.0,
+    source: Path, /, *, out: Path, name: str = "added", behaviour: Behaves,
+    lane: str | None = None, along: float | None = None, ahead: float | None = None,
+    side: Side | None = None, left: float = 0.0, category: str = "vehicle.car",
+    speed: float | None = None, at: float | None = None, towards: Literal["left", "right"] | None = None, from_s: float = 0.0,
     until_s: float | None = None, allow_overlap: bool = False, quiet: bool = False,
 ) -> None:  # fmt: skip
     """Add an actor to a scenario.
@@ -82,13 +83,13 @@ def add_actor(
         name: Its track id.
         behaviour: What it does.
         lane: Lane to put it on, by id.
-        along: Metres from the start of that lane.
+        along: Metres from the start of that lane; 0 without it.
         ahead: Instead of a lane: metres ahead of where the ego is at the start (for cross: at --at).
-        side: With --ahead: the ego's lane, the next one to the left or right, or the nearest oncoming one.
+        side: With --ahead: the ego's lane (without it), the next one to the left or right, or the nearest oncoming one.
         left: Metres to the left of the lane's centre.
         category: nuScenes category; cross takes human.pedestrian.adult too.
         speed: Metres a second; without it 8, and 1.5 for a pedestrian that crosses.
-        at: When it cuts in, brakes or sets out, seconds.
+        at: When it cuts in, brakes or sets out, seconds; at once without it.
         towards: The side it cuts in to (without it, the ego's), or for cross comes from (without it, the right).
         from_s: It is there from this time on, seconds.
         until_s: And up to this one.
@@ -96,27 +97,10 @@ def add_actor(
         quiet: Print nothing but errors.
     """
     with output_file(out, *ENDINGS):
-        from everroad.scenario.edit import behaviours
         from everroad.scenario.edit.add_actor import add_actor as add
-        from everroad.scenario.edit.placing import NearEgo, OnLane
 
-        if (lane is None) == (ahead is None):
-            raise ValueError("--lane, --ahead: expected one of them, got both or none; say where to put it")
-        if ahead is None:
-            place = OnLane(lane or "", along, left)
-        else:
-            place = NearEgo(ahead, side, at if behaviour == "cross" else 0.0, left)
-        walks = category.startswith("human.")
-        pace: dict[str, Any] = {} if speed is None else {"speed_mps": speed}
-        does: Any = {
-            "parked": lambda: behaviours.Parked(),
-            "cruise": lambda: behaviours.Cruise(**pace),
-            "cut-in": lambda: behaviours.CutIn(at, towards or ("right" if side == "left" else "left"), **pace),
-            "brake-hard": lambda: behaviours.BrakeHard(at, **pace),
-            "cross": lambda: behaviours.Cross(
-                at, side=towards or "right", **({"speed_mps": behaviours.DEFAULT_SPEED_MPS} if not walks else {}) | pace
-            ),
-        }[behaviour]()
+        does = behaviour_of(behaviour, at, speed, towards, side, category)
+        place = place_of(lane, along, ahead, side, left, (at or 0.0) if behaviour == "cross" else 0.0)
         options: dict[str, Any] = {"category": category, "from_s": from_s, "until_s": until_s, "allow_overlap": allow_overlap}
         _write(add(_read(source, out), name, place, does, **options), out, quiet)
 
