@@ -11,7 +11,7 @@ from cyclopts import App
 from everroad.commands.clip import CLIP, Clip, video_options
 from everroad.commands.export import EXPORTED, Exported, Format, export_options
 from everroad.commands.source import SOURCE, SourceOptions
-from everroad.console import AtLeastOne, NotNegative, kept_is_said, output_file, progress_bar, say
+from everroad.console import AtLeastOne, NotNegative, Seed, kept_is_said, output_file, progress_bar, say
 from everroad.stream.folder import check_can_be_made, empty_folders_go
 
 scenario_app = App(name="scenario", help="Author, convert and look at scenarios.")
@@ -21,7 +21,7 @@ SHOWN_ENDINGS = (".png", ".mp4", ".rrd")
 
 @scenario_app.command
 def town(
-    *, seed: NotNegative, out: Path, seconds: float = 20.0, frame_rate: float = TOWN_RATE_HZ, rig: str = "nuscenes-front",
+    *, seed: Seed, out: Path, seconds: float = 20.0, frame_rate: float = TOWN_RATE_HZ, rig: str = "nuscenes-front",
     quiet: bool = False,
 ) -> None:  # fmt: skip
     """Author a town with traffic, and an ego car that drives through it.
