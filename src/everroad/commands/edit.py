@@ -131,7 +131,8 @@ def remove(source: Path, /, *, out: Path, id: Words = None, cls: Annotated[Words
 @scenario_app.command
 def replay(
     source: Path, /, *, out: Path, left: float | None = None, pace: float | None = None,
-    lanes: Words = None, points: Path | None = None, speed: float | None = None, allow_overlap: bool = False, quiet: bool = False,
+    lanes: Words = None, points: Path | None = None, speed: float | None = None, allow_overlap: bool = False,
+    quiet: bool = False,
 ) -> None:  # fmt: skip
     """Let the ego drive otherwise: beside its path, slower or faster, or on a new path. Recorded images are left out.
 
@@ -261,9 +262,7 @@ def _add_event(name: str) -> None:
             if (seed is None) == (into is None):
                 raise ValueError("--seed, --into: expected one of them, got both or none; say where to stage it")
             if into is not None and seconds is not None:
-                raise ValueError(
-                    f"--seconds: expected it with --seed alone, got {seconds:g} with --into; drop it, or cut first"
-                )
+                raise ValueError(f"--seconds: expected it with --seed alone, got {seconds:g} with --into; drop it")
             from everroad.scenario.events.stage import stage, stage_in_town
 
             if seed is not None:

@@ -90,9 +90,7 @@ def test_without_moving_the_poses_must_meet():
 def test_two_frame_rates_are_refused_and_jitter_is_not():
     first = road()
     slower = replace(resample(road(), 10.0), name="slower")
-    with pytest.raises(
-        ValueError, match=r"^join: expected two scenarios of one frame rate, got 12 Hz and 10 Hz; bring them to"
-    ):
+    with pytest.raises(ValueError, match=r"^join: expected two scenarios of one frame rate, got 12 Hz and 10 Hz; bring"):
         join(first, slower)
     assert len(join(first, resample(slower, 12.0))) == 241
     # 29.97 and 30 frames a second are called the same; one frame alone has no rate.

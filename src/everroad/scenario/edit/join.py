@@ -34,8 +34,8 @@ def join(first: Scenario, second: Scenario, *, move: bool = True) -> Scenario:
       maps count once. Ground heights: the first one's where it knows them.
     - Name, source, appearance seed and stamp are the first one's.
 
-    Raises ``ValueError`` for different rigs, frame rates, weathers or times of day, a scenario of a single frame as the second, and, without
-    ``move``, for a seam that does not meet.
+    Raises ``ValueError`` for different rigs, frame rates, weathers or times of day, a scenario of a single frame as the second,
+    and, without ``move``, for a seam that does not meet.
     """
     _check_alike(first, second)
     _check_rates(first, second)
