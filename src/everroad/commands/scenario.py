@@ -78,7 +78,8 @@ def show(
 
     Args:
         source: Scenario file, or folder of a log or data set.
-        out: File to write: .png (one frame, or a sheet of several), .mp4, or .rrd (a Rerun recording; needs everroad[rerun]).
+        out: File to write: .png (one frame, or a sheet of several), .mp4, or .rrd (a Rerun recording; needs the extra
+            rerun: pip install -c constraints.txt -e ".[rerun]").
         camera: Camera to show; may be repeated. All of them without it.
         frame: Frame that a .png shows; may be repeated. Without it, four from the first to the last.
         height: Height of each camera's picture in pixels.
