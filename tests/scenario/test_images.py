@@ -38,9 +38,7 @@ def test_only_what_is_asked_for_is_checked(drive, tmp_path):
 
 def test_a_picture_of_another_size_than_its_camera_is_refused(drive, tmp_path):
     write_png(tmp_path / "a.png", np.zeros((450, 800, 3), dtype=np.uint8))
-    with pytest.raises(
-        ValueError, match=r"a\.png: expected a picture of 1600x900 like camera CAM_FRONT, got 800x450; mend"
-    ):
+    with pytest.raises(ValueError, match=r"a\.png: expected a picture of 1600x900 like camera CAM_FRONT, got 800x450; mend"):
         refuse_bad_recorded(drive, tmp_path, ["CAM_FRONT"], [0], "x")
 
 
