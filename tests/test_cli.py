@@ -321,7 +321,7 @@ def test_show_films_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert read_image(tmp_path / "show.png").shape == (106, 90 + 4 + 160, 3)
     assert "frame: expected 0 to 5, got 6" in refused(capsys, *still, "--frame", "6")
     monkeypatch.setitem(sys.modules, "rerun", None)
-    assert "; pip install -c constraints.txt" in refused(capsys, "scenario", "show", short, "--out", tmp_path / "new" / "show.rrd")
+    assert "; pip install -c" in refused(capsys, "scenario", "show", short, "--out", tmp_path / "new" / "show.rrd")
     assert not (tmp_path / "new").exists()
 
 
