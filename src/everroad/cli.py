@@ -24,7 +24,7 @@ from everroad.console import (
     Compute,
     Minutes,
     Model,
-    NotNegative,
+    Seed,
     exit_status,
     kept_is_said,
     load_model,
@@ -69,7 +69,7 @@ def demo(*, out: Path = Path("out/demo"), compute: Compute = COMPUTE) -> None:
 
 @app.command
 def generate(
-    scenario: Path, /, *, out: Path, frames: AtLeastOne | None = None, seed: NotNegative = 0, camera: str | None = None,
+    scenario: Path, /, *, out: Path, frames: AtLeastOne | None = None, seed: Seed = 0, camera: str | None = None,
     start: str | None = None, steps: AtLeastOne | None = None, vertical_anchor: float = 0.5, no_reference: bool = False,
     png: bool = False, export: Export | None = None, overwrite: bool = False, exported: Exported = EXPORTED,
     taken: SourceOptions = SOURCE, model: Model = MODEL, compute: Compute = COMPUTE,
@@ -107,6 +107,8 @@ def generate(
     with kept_is_said(out, "*.partial.mp4"), progress_bar("generate", compute.quiet) as progress:
         report = generate_run(world_model, card, read, out, progress=progress, **options)
     _say_run(report, out, compute.quiet)
+    if sink is not None:
+        say(sink.summary(), compute.quiet)
 
 
 @app.command

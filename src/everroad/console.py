@@ -50,6 +50,9 @@ Threads = Annotated[
     int, Parameter(converter=_whole, validator=_check("a whole number from 1 to 1024", lambda n: 1 <= n <= 1024))
 ]
 NotNegative = Annotated[int, Parameter(converter=_whole, validator=_check("a whole number of at least 0", lambda n: n >= 0))]
+Seed = Annotated[
+    int, Parameter(converter=_whole, validator=_check(f"a whole number from 0 to {2**63 - 1}", lambda n: 0 <= n < 2**63))
+]
 Minutes = Annotated[float, Parameter(validator=_check("a number of at least 0", lambda n: 0 <= n < math.inf))]
 Device = Annotated[
     str, Parameter(validator=_check("cpu, cuda or cuda:N", lambda name: bool(re.fullmatch(r"cpu|cuda(:\d+)?", name))))

@@ -18,6 +18,7 @@ PARKED = ("add-actor", "SOURCE", "--out", "OUT", "--behaviour", "parked")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("source") / "town.json"
     save_scenario(author_town(3, 6.0), path)
+    save_scenario(author_town(3, 1.0, 10.0), path.with_name("slower.json"))
     return path
 
 
@@ -85,6 +86,18 @@ def test_an_ego_on_points_of_a_file(source: Path, tmp_path: Path) -> None:
         ([*PARKED, "--lane", "lane_0"], "did you mean 'lane0'?"),
         ([*PARKED, "--ahead", "2"], "frame 0: expected 'added' and 'ego' apart"),
         ([*PARKED[:-1], "cruise", "--ahead", "9", "--speed", "-3"], "speed_mps: expected"),
+        ([*PARKED, "--ahead", "9", "--at", "3"], "--at: expected none for parked, which takes neither"),
+        ([*PARKED, "--ahead", "9", "--speed", "nan"], "--speed: expected none for parked"),
+        ([*PARKED, "--ahead", "9", "--towards", "left"], "--towards: expected none for parked"),
+        ([*PARKED[:-1], "cruise", "--ahead", "9", "--at", "3"], "--at: expected none for cruise, which takes --speed, got 3.0"),
+        ([*PARKED[:-1], "brake-hard", "--ahead", "9", "--towards", "left"], "--towards: expected none for brake-hard"),
+        ([*PARKED[:-1], "cut-in", "--ahead", "9", "--at", "nan"], "at_s: expected 0 to 5.9"),
+        ([*PARKED[:-1], "cross", "--ahead", "9", "--at", "-1"], "at_s: expected 0 to 5.9"),
+        ([*PARKED[:-1], "cross", "--ahead", "9", "--at", "inf"], "at_s: expected 0 to 5.9"),
+        ([*PARKED[:-1], "cruise", "--ahead", "9", "--speed", "inf"], "speed_mps: expected finite numbers, 0 to 60"),
+        ([*PARKED, "--ahead", "9", "--along", "3"], "--along: expected it with --lane alone, got 3 with --ahead; drop it"),
+        ([*PARKED, "--lane", "lane0", "--side", "left"], "--side: expected it with --ahead alone, got left"),
+        ([*PARKED, "--ahead", "70", "--name", "*"], "track id: expected none of * ? [, which are wildcards of remove, got '*'"),
         (["remove", "SOURCE", "--out", "OUT", "--id", "nobody"], "expected that of an actor of the scenario, got 'nobody'"),
         (["remove", "SOURCE", "--out", "OUT"], "--id, --class: expected one of them, got none"),
         (["replay", "SOURCE", "--out", "OUT"], "--left, --pace, --lanes, --points: expected one of them"),
@@ -93,8 +106,24 @@ def test_an_ego_on_points_of_a_file(source: Path, tmp_path: Path) -> None:
         (["cut", "SOURCE", "--out", "OUT", "--from-s", "-1"], "seconds: expected a span"),
         (["cut", "SOURCE", "--out", "/proc/x.json"], "--out /proc/x.json: expected a place that can be written"),
         (["cut", "SOURCE", "--out", "OUT.txt"], "expected a file name that ends in .json or .json.gz"),
-        (["cut", "NONE", "--out", "OUT"], "expected a readable file"),
+        (["cut", "NONE", "--out", "OUT", "--to-s", "1"], "expected a readable file"),
         (["look", "SOURCE", "--out", "OUT", "--weather", "hail"], "--weather: expected one of clear, overcast, rain, fog"),
+        (["look", "SOURCE", "--out", "OUT"], "--weather, --time-of-day, --appearance, --rig: expected one of them at"),
+        (["cut", "SOURCE", "--out", "OUT"], "--from-s, --to-s: expected one of them at least, got none; say what to keep"),
+        (["replay", "SOURCE", "--out", "OUT", "--pace", "0.9", "--speed", "3"], "--speed: expected it with --lanes or"),
+        (["event", "cut-in", "--into", "SOURCE", "--out", "OUT", "--seconds", "9"], "--seconds: expected it with --seed alone"),
+        (["join", "SOURCE", "SLOWER", "--out", "OUT"], "join: expected two scenarios of one frame rate, got 12 Hz and 10 Hz; "),
+        *[
+            ([*words, number], f"{words[-1]}: expected a whole number from 0 to 9223372036854775807, got '{number}'")
+            for number in ("-1", "9223372036854775808", str(10**30))
+            for words in (
+                ["town", "--out", "OUT", "--seed"],
+                ["towns", "--count", "2", "--out", "OUT", "--seed"],
+                ["event", "cut-in", "--out", "OUT", "--seed"],
+                ["look", "SOURCE", "--out", "OUT", "--appearance"],
+            )
+        ],
+        (["towns", "--seed", str(2**63 - 2), "--count", "9", "--out", "OUT"], "seed: expected a whole number from 0 to 9223"),
         (["towns", "--seed", "3", "--count", "0", "--out", "OUT"], "--count: expected a whole number of at least 1"),
         (["towns", "--seed", "3", "--count", "2", "--seconds", "0", "--out", "OUT"], "seconds: expected a positive length"),
     ],
@@ -105,6 +134,7 @@ def test_refusals_are_one_line_and_make_nothing(
     out = tmp_path / "new" / "out.json"
     names = {
         "SOURCE": str(source),
+        "SLOWER": str(source.with_name("slower.json")),
         "OUT": str(out),
         "OUT.txt": str(out.with_suffix(".txt")),
         "NONE": str(tmp_path / "none.json"),

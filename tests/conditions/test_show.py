@@ -72,12 +72,18 @@ def test_bad_images_are_refused_before_a_file_is_made_if_they_are_shown(drive, t
     images = tmp_path / "images"
     images.mkdir()
     for i in range(6):
-        write_png(images / f"{i}.png", np.full((64, 112, 3), 40 * i, dtype=np.uint8))
+        write_png(images / f"{i}.png", np.full((128, 224, 3), 40 * i, dtype=np.uint8))
     recorded = replace(drive, images={"CAM_BACK": tuple(f"{i}.png" for i in range(6))})
     whole = (images / "5.png").read_bytes()
     (images / "5.png").write_bytes(whole[: len(whole) // 2])
     out = tmp_path / "out" / f"show{ending}"
     out.parent.mkdir()
+    write_png(images / "4.png", np.zeros((64, 112, 3), dtype=np.uint8))
+    wanted = r"4\.png: expected a picture of 224x128 like camera CAM_BACK, got 112x64; mend the camera's size"
+    with pytest.raises(ValueError, match=wanted):
+        show_scenario(recorded, out, **({"frames": [0, 4]} if ending == ".png" else {}), image_folder=images)
+    assert list(out.parent.iterdir()) == []
+    write_png(images / "4.png", np.zeros((128, 224, 3), dtype=np.uint8))
     with pytest.raises(ValueError, match=r"5\.png: expected a PNG or JPEG picture"):
         show_scenario(recorded, out, image_folder=images, height_px=64)
     (images / "5.png").unlink()

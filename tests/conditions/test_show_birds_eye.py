@@ -38,3 +38,17 @@ def test_the_ego_path_runs_where_the_car_goes(scene):
     image = draw_birds_eye(scene.frame(), 400, 400, ego_path_m=path)
     assert image[199:201, 149:151].max() > 150
     assert (image[199:201, 249:251] == BACKGROUND).all()
+
+
+def test_what_is_unknown_is_said(scene):
+    street = scene.road(drivable_areas=[scene.rectangle(0, 60, -5, 5)])
+    plain = scene.frame()
+    video = replace(plain, actors_known=False)
+    pictures = [draw_birds_eye(frame, 400, 400) for frame in (plain, video, replace(video, map=street))]
+    for picture, other in zip(pictures, (*pictures[1:], pictures[0]), strict=True):
+        assert (picture[80:120, 100:300] != other[80:120, 100:300]).any()
+        assert (picture[80:120, 100:300] == (200, 200, 205)).all(axis=-1).any()
+    known = draw_birds_eye(replace(plain, map=scene.road()), 400, 400)
+    assert (known[:200] == BACKGROUND).all()  # an empty map is known
+    assert (draw_birds_eye(replace(video, map=scene.road(), actors=(scene.actor(-10, 0),)), 400, 400)[:200] == BACKGROUND).all()
+    assert draw_birds_eye(video, 40, 30).shape == (40, 30, 3)

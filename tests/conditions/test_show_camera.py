@@ -107,3 +107,40 @@ def test_ids_stand_above_their_boxes(scene, blank):
 def test_a_picture_of_another_size_is_refused(scene):
     with pytest.raises(ValueError, match="expected 224x128 like the camera, got 100x50"):
         draw_overlay(np.zeros((50, 100, 3), dtype=np.uint8), scene.frame(), scene.camera())
+
+
+def test_a_box_behind_another_is_faint_thin_and_without_an_id(scene, blank):
+    wall, car = scene.actor(10, 0, size=(1.0, 4.0, 4.0), track_id="wall"), scene.actor(20, 0, track_id="car")
+    alone = draw_overlay(blank, scene.frame([car]), scene.camera(), ids=True)
+    before = draw_overlay(blank, scene.frame([wall]), scene.camera(), ids=True)
+    both = draw_overlay(blank, scene.frame([car, wall]), scene.camera(), ids=True)
+    added = touched(both, before)
+    assert 20 < len(added) < len(touched(alone, blank)) / 2
+    change = np.abs(both.astype(int) - before).max()
+    assert 0 < change < np.abs(alone.astype(int) - blank).max() / 2
+    # Beside the wall it is drawn as if alone.
+    aside = scene.actor(20, 9, track_id="car")
+    alone = draw_overlay(blank, scene.frame([aside]), scene.camera(), ids=True)
+    apart = draw_overlay(blank, scene.frame([aside, wall]), scene.camera(), ids=True)
+    own = touched(alone, blank)
+    assert (apart[own[:, 0], own[:, 1]] == alone[own[:, 0], own[:, 1]]).all()
+
+
+def test_ids_do_not_lie_over_one_another_and_the_nearest_is_there(scene, blank):
+    near, far = scene.actor(14, 0.5, track_id="near"), scene.actor(18, -0.8, size=(4.0, 2.0, 1.9), track_id="far")
+    plain = draw_overlay(blank, scene.frame([near, far]), scene.camera())
+    both = draw_overlay(blank, scene.frame([near, far]), scene.camera(), ids=True)
+    alone = scene.frame([near])
+    name = touched(draw_overlay(blank, alone, scene.camera(), ids=True), draw_overlay(blank, alone, scene.camera()))
+    assert {*map(tuple, touched(both, plain).tolist())} <= {*map(tuple, np.argwhere(_around(name, blank.shape)).tolist())}
+    aside = scene.frame([near, scene.actor(18, -5, track_id="far")])
+    more = touched(draw_overlay(blank, aside, scene.camera(), ids=True), draw_overlay(blank, aside, scene.camera()))
+    assert len(more) > 1.5 * len(name)
+
+
+def _around(pixels, shape):
+    """The rectangle that holds all of these, and a pixel more each way."""
+    inside = np.zeros(shape[:2], dtype=bool)
+    (top, left), (bottom, right) = pixels.min(axis=0), pixels.max(axis=0)
+    inside[max(0, top - 1) : bottom + 2, max(0, left - 1) : right + 2] = True
+    return inside

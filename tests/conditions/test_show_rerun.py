@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from everroad.conditions.show import show_scenario
+from everroad.conditions.show_rerun import INSTALL
 from everroad.media import write_png
 from everroad.scenario.types import Actor, Poses, Scenario
 
@@ -20,16 +23,26 @@ def drive(scene, tmp_path):
     car = Actor("car7", "vehicle.car", np.array([4.0, 2.0, 1.5]), ahead, np.ones(3, dtype=bool))
     walker = Actor("w1", "human.pedestrian.adult", np.array([0.6, 0.7, 1.8]), ahead, np.array([False, True, True]))
     street = scene.road(drivable_areas=[scene.rectangle(-20, 80, -5, 5)], lane_dividers=[scene.line((0, 0, 0), (40, 0, 0))])
-    write_png(tmp_path / "1.png", np.full((64, 112, 3), (200, 10, 10), dtype=np.uint8))
+    write_png(tmp_path / "1.png", np.full((128, 224, 3), (200, 10, 10), dtype=np.uint8))
     images = {"CAM_FRONT": ("", "1.png", "")}
     return Scenario("s", index / 4, poses, (scene.camera(),), street, actors=(car, walker), images=images)
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(drive, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rerun", None)
-    with pytest.raises(ValueError, match=r"^rerun: expected .*; pip install -e '.\[rerun\]'$"):
+    with pytest.raises(ValueError, match=r"^rerun: expected .*; pip install -c constraints\.txt -e \"\.\[rerun\]\"$"):
         show_scenario(drive, tmp_path / "show.rrd", image_folder=tmp_path)
     assert not (tmp_path / "show.rrd").exists()
+
+
+def test_help_and_pyproject_name_the_same_extra(capsys):
+    from everroad import cli
+
+    assert cli.main(["scenario", "show", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert INSTALL in said
+    pyproject = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())
+    assert "rerun" in pyproject["project"]["optional-dependencies"]
 
 
 def rows_of(path, entity):

@@ -107,6 +107,7 @@ def test_the_digest_follows_file_and_pictures(tmp_path, change):
         (lambda folder: (folder / "drive/CAM-003.png").unlink(), "expected the picture of frame 3 .*drive.json, got no file"),
         (lambda folder: (folder / "drive/CAM-003.png").write_bytes(b"\x89PNG\r\n\x1a\n"), "expected a PNG or JPEG picture"),
         (lambda folder: write_png(folder / "drive/CAM-000.png", np.zeros((9, 16, 3), np.uint8)), "expected 16x12 like camera"),
+        (lambda folder: write_png(folder / "drive/CAM-003.png", np.zeros((9, 16, 3), np.uint8)), "03.png: expected 16x12"),
         (lambda folder: (folder / "other.json").write_text("{}"), "other.json: format_version: expected this field"),
         (lambda folder: make_recording(folder, "bare", cameras=()), "bare.json: expected a scenario with recorded images"),
         (lambda folder: [file.unlink() for file in folder.glob("*.json")], "expected a folder of scenario files"),

@@ -115,6 +115,7 @@ def test_the_same_numbers_twice(kit, report: dict[str, Any], tmp_path: Path) -> 
     assert again["painter"] == report["painter"]
 
 
+@pytest.mark.slow
 def test_frames_8_to_16_are_measured_against_both_baselines(kit, tmp_path: Path) -> None:
     report = evaluate_quick(
         [Candidate("model", kit.model)], tmp_path / "out", towns=1, frames=16, segmenter=(kit.judge, {}), steps=1

@@ -25,7 +25,7 @@ def test_export_and_finalize(scene, tmp_path, capsys):
     assert capsys.readouterr().out == ""
     assert not (out / "v1.0-mini").exists()
     assert cli.main(["scenario", "finalize", str(out)]) == 0
-    assert capsys.readouterr().out == f"{out}: 1 scenes\n"
+    assert capsys.readouterr().out == f"{out}: 1 scene\n"
     assert json.loads((out / "v1.0-mini" / "splits.json").read_text())["everroad_val"] == ["drive"]
     assert (out / "maps" / "expansion" / "boston-seaport.json").is_file()
     assert (out / "coco" / "everroad_val.json").is_file()
@@ -33,7 +33,9 @@ def test_export_and_finalize(scene, tmp_path, capsys):
 
 def test_the_drawn_line_says_what_was_made(scene, tmp_path, capsys):
     assert cli.main(["scenario", "export", scene, "--out", str(tmp_path / "a" / "b"), "--size", "32", "48"]) == 0
-    assert capsys.readouterr().out == f"{tmp_path}/a/b: scene drive, 2 frames, in nuscenes format\n"
+    assert capsys.readouterr().out == (
+        f"{tmp_path}/a/b: scene drive, 1 frame, 1 key frame; 1 frame after the last key frame is not in the tables\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_the_drawn_line_says_what_was_made(scene, tmp_path, capsys):
         (["--also", "voc"], "--also: expected"),
         (["--pictures", "recorded"], "images of drive: expected recorded images"),
         (["--rig", "none"], "rig: expected one of"),
-        (["--scene-name", "a/b"], "scene_name: expected letters"),
+        (["--scene-name", "a/b"], "scene_name: expected up to 100 letters"),
     ],
 )
 def test_refusals_are_one_line_and_make_nothing(scene, tmp_path, capsys, more, message):

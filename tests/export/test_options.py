@@ -9,11 +9,11 @@ from everroad.export.tokens import token
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"version": "../x"}, "version: expected letters"),
-        ({"location": ""}, "location: expected letters"),
+        ({"version": "../x"}, "version: expected up to 100 letters"),
+        ({"location": ""}, "location: expected up to 100 letters"),
         ({"split": "val"}, "use everroad_val"),
         ({"split": "all"}, "split: expected none of the taken"),
-        ({"scene_name": "a/b"}, "scene_name: expected letters"),
+        ({"scene_name": "a/b"}, "scene_name: expected up to 100 letters"),
         ({"version": "samples"}, "no other folder"),
         ({"also": ("voc",)}, "also: expected some of coco"),
         ({"image_format": "gif"}, "image_format|Type-check"),

@@ -19,6 +19,8 @@ from everroad.scenario.town import author_town
 
 SECONDS, KEY_FRAME_STEP = 2.1, 6
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):

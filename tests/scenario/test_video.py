@@ -75,7 +75,7 @@ def test_rate_crop_size_and_seconds(clip, out):
     assert read_image(out.parent / made.images["CAM_FRONT"][0]).shape == (16, 24, 3)
     assert (made.cameras[0].width_px, made.cameras[0].height_px) == (24, 16)
     assert len(convert_video(clip, out, VideoOptions(seconds=99.0))) == 19
-    assert len(convert_video(clip, out, VideoOptions(seconds=0.0))) == 1
+    assert len(convert_video(clip, out, VideoOptions(seconds=0.01))) == 1
 
 
 def test_poses_go_to_the_frames_and_the_motion_is_known(clip, out, tmp_path):
@@ -185,8 +185,9 @@ def test_what_cannot_be_converted(clip, out, tmp_path):
     refused(clip, out, "--size", VideoOptions(VideoCamera(size="9000x9000")))
     (tmp_path / "poses.csv").write_text("time_s,x_m,y_m,yaw_rad\n0,0,0,0\n1,10,0,0\n")
     refused(clip, out, "0 to 1.5 s, got 0 to 1 s", VideoOptions(poses=tmp_path / "poses.csv"))
-    with pytest.raises(ValueError, match="--seconds"):
-        VideoOptions(seconds=-1.0)
+    for seconds in (-1.0, 0.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=rf"^--seconds: expected more than 0 and at most 1e\+12 s, got {seconds:g}; name"):
+            VideoOptions(seconds=seconds)
 
 
 def test_a_video_without_frames(tmp_path, out, monkeypatch):

@@ -31,9 +31,9 @@ def test_what_is_given():
 @given(data=st.data())
 def test_points_stay_on_the_same_pixels(data):
     """The fitted picture of a colour ramp shows, at every pixel, the place in the clip's picture that the intrinsics name."""
-    width, height = data.draw(st.integers(40, 200)), data.draw(st.integers(40, 200))
+    width, height = data.draw(st.integers(64, 200)), data.draw(st.integers(64, 200))
     scale = data.draw(st.sampled_from([1, 2, 4]))
-    out_width, out_height = data.draw(st.integers(4, width // scale)), data.draw(st.integers(4, height // scale))
+    out_width, out_height = data.draw(st.integers(16, width // scale)), data.draw(st.integers(16, height // scale))
     left = data.draw(st.integers(0, width - out_width * scale))
     top = data.draw(st.integers(0, height - out_height * scale))
     known = VideoCamera(
@@ -50,6 +50,13 @@ def test_points_stay_on_the_same_pixels(data):
     np.testing.assert_allclose(picture.reshape(-1, 3)[:, :2], back[:2].T, atol=0.51)
 
 
+def test_a_clip_too_small_to_see_anything_is_refused():
+    for size in ((15, 200), (200, 1)):
+        with pytest.raises(ValueError, match=r"^video: expected pictures of at least 16 px a side, got \d+x\d+; take a larger"):
+            fit_pictures(VideoCamera(), *size)
+    assert fit_pictures(VideoCamera(), 16, 16).camera.width_px == 16
+
+
 def test_odd_sizes_are_pictures_too():
     fit = fit_pictures(VideoCamera("33x21", "1,1,33,21"), 35, 23)
     assert fit.picture(np.zeros((23, 35, 3), np.uint8)).shape == (21, 33, 3)
@@ -58,11 +65,14 @@ def test_odd_sizes_are_pictures_too():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"crop": "0,0,961,540"}, "--crop: expected a part of the picture of 960x540, got 0,0,961,540"),
+        ({"crop": "0,0,961,540"}, "--crop: expected a part of the picture of 960x540, 16 px a side at least, got 0,0,961,540"),
         ({"crop": "900,0,100,100"}, "--crop: expected a part"),
         ({"crop": "0,0,0,10"}, "--crop: expected a part"),
-        ({"size": "1920x1080"}, "--size: expected 1x1 to 960x540"),
-        ({"size": "0x0"}, "--size: expected 1x1"),
+        ({"size": "1920x1080"}, "--size: expected 16x16 to 960x540"),
+        ({"size": "0x0"}, "--size: expected 16x16"),
+        ({"size": "1x1"}, "--size: expected 16x16"),
+        ({"size": "28x15"}, "--size: expected 16x16 to 960x540, what there is to see, got 28x15; name another"),
+        ({"crop": "10,10,1,1"}, "--crop: expected a part of the picture of 960x540, 16 px a side at least, got 10,10,1,1"),
         ({"size": "448x256"}, "add --crop 7,0,945,540, or name another"),
         ({"crop": "10,20,400,400", "size": "100x50"}, "add --crop 10,120,400,200, or name another"),
     ],

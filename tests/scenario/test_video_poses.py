@@ -86,3 +86,26 @@ def test_nothing_is_extrapolated(wanted_s, table):
     known = read_poses_csv(table(f"{FLAT}\n0,0,0,0\n2,1,0,0\n"))
     with pytest.raises(ValueError, match=r"poses over the clip's frames, .* got 0 to 2 s; add rows, or take less .* --seconds"):
         known.at(np.array(wanted_s))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("time_s,x_m,y_m,yaw_rad,x_m\n0,1,2,3,4\n", "expected every column once, got x_m more than once; rename or drop one"),
+        (f"{FULL},qw\n0,0,0,0,1,0,0,0,1\n", "expected every column once, got qw more than once"),
+        (
+            f"{FULL},yaw_rad\n0,0,0,0,1,0,0,0,1\n",
+            f"expected the columns {FULL} alone of those that tell poses, got yaw_rad",
+        ),
+        ("time_s,x_m,y_m,z_m,yaw_rad\n0,1,2,3,4\n", f"expected the columns {FLAT} alone of those that tell poses, got z_m too"),
+        (f"{FLAT}\n0,0,0,0\n0,5,1,5,0\n", "expected 4 cells in row 2 below the header, as many as it has, got 5; mend it"),
+    ],
+)
+def test_a_table_that_can_be_read_in_two_ways_is_refused(table, text, said):
+    with pytest.raises(ValueError, match=r"^\S+poses\.csv: expected ") as caught:
+        read_poses_csv(table(text))
+    assert said in str(caught.value)
+
+
+def test_other_columns_and_blank_cells_at_the_end_are_not_read(table):
+    assert len(read_poses_csv(table(f"note,{FLAT},note\na,0,1,2,0,b\nc,1,1,2,0,d,,\n")).time_s) == 2

@@ -38,6 +38,7 @@ def _times(measured: dict) -> dict[str, dict[str, float]]:
     return {name: value for name, value in measured.items() if "median_ms" in (value if isinstance(value, dict) else {})}
 
 
+@pytest.mark.slow
 def test_every_job_has_times_that_fit() -> None:
     measured = bench_scenario(repeats=2)
     assert json.loads(json.dumps(measured)) == measured

@@ -195,6 +195,16 @@ def test_a_recorded_image_that_is_missing_is_refused_before_the_run(fake, record
     run(fake, scenario, tmp_path / "out", image_folder=images, reference=False, overwrite=True)
 
 
+@pytest.mark.parametrize("frame", [0, 4])
+def test_a_recorded_image_of_another_size_is_refused_before_the_run(fake, recorded, tmp_path, frame):
+    scenario, images = recorded
+    write_png(images / f"{frame}.png", np.zeros((32, 48, 3), dtype=np.uint8))
+    wanted = rf"{frame}\.png: expected a picture of 96x64 like camera CAM_FRONT, got 48x32; mend .*, or "
+    with pytest.raises(ValueError, match=wanted):
+        run(fake, scenario, tmp_path / "run", image_folder=images)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_recorded_image_that_is_broken_costs_no_earlier_run(fake, recorded, tmp_path):
     scenario, images = recorded
     run(fake, scenario, tmp_path / "out", image_folder=images, frames=2)

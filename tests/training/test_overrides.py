@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everroad.training.overrides import apply_overrides, leaves, overrides_between
+from everroad.training.overrides import NEVER_EMPTY, apply_overrides, leaves, overrides_between
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Outer:
     kind: Literal["cosine", "constant"] = "cosine"
     seed: int | None = None
     folder: Path = Path("runs")
+    named: str = field(default="name", metadata=NEVER_EMPTY)
 
     def __post_init__(self) -> None:
         if self.steps > self.most:
@@ -119,21 +120,28 @@ def test_values_are_parsed_by_type(override, expected):
         ("xyzzy=3", r"known: middle\.inner\.rate, .*, folder"),
         ("steps.more=3", "unknown one"),
         ("middle.inner=3", r"got a group; set one of middle\.inner\.rate, middle\.inner\.ages"),
-        ("steps", "expected key=value"),
+        ("steps", "'steps': expected key=value, got another form; write it like "),
         ("=3", "expected key=value"),
-        ("steps=1.5", "expected int, got '1.5'"),
+        ("named=", "^override 'named=': expected a value, got none; name one, or leave it out$"),
+        ("steps=1.5", "expected int, got '1.5'; write one such"),
         ("steps=inf", "expected int, got 'inf'"),
         ("middle.on=2", "expected bool, got '2'"),
         ("middle.inner.betas=1", "expected a tuple of float, float, got '1'"),
         ("middle.inner.ages=1,x", "expected a tuple of int, …"),
         ("kind=linear", "expected one of cosine, constant, got 'linear'"),
         ("seed=x", "expected int or none, got 'x'"),
-        ("middle.inner.rate=-1", r"^middle\.inner\.rate: expected 0 or more, got -1.0"),
+        ("middle.inner.rate=-1", r"^middle\.inner\.rate: expected 0 or more, got -1.0; name another$"),
     ],
 )
 def test_bad_overrides_are_refused_and_explained(override, message):
     with pytest.raises(ValueError, match=message):
         apply_overrides(Outer(), [override])
+
+
+def test_every_refusal_says_what_to_do():
+    for override in ("step=3", "xyzzy=3", "middle.inner=3", "steps", "steps=x", "kind=x", "steps=300", "middle.inner.rate=-1"):
+        with pytest.raises(ValueError, match=r"^[^;]+: expected [^;]+, got [^;]+; .+"):
+            apply_overrides(Outer(), [override])
 
 
 def test_overrides_are_applied_together():

@@ -111,10 +111,30 @@ def test_recordings_that_are_refused_are_refused_before_anything_is_made(recipe_
         assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("override", ["until_s=0", "until_s=-1", "until_s=nan", "cameras=rear", "vertical_anchor=2"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "until_s=0",
+        "until_s=-1",
+        "until_s=nan",
+        "until_s=inf",
+        "until_s=x",
+        "cameras=rear",
+        "vertical_anchor=2",
+        "vertical_anchor=nan",
+    ],
+)
 def test_settings_that_cannot_be_are_refused_by_the_name_that_was_typed(override):
-    with pytest.raises(ValueError, match=rf"recorded\.{override.split('=')[0]}.*: expected"):
-        apply_overrides(get_recipe("town-stage1"), [f"recorded.{override}"])
+    with pytest.raises(ValueError, match=rf"recorded\.{override.split('=')[0]}.*: expected [^;]*, got [^;]*; .+"):
+        apply_overrides(get_recipe("town-stage1"), [f"recorded.{override}", "recorded.path=recordings"])
+
+
+def test_settings_of_recordings_without_recordings_are_refused():
+    with pytest.raises(ValueError, match=r"^override 'recorded\.path=': expected a value, got none; name one"):
+        apply_overrides(get_recipe("town-stage1"), ["recorded.path="])
+    wanted = r"^recorded\.path: expected the recordings beside until_s, cameras, got none; name them, or drop the rest$"
+    with pytest.raises(ValueError, match=wanted):
+        apply_overrides(get_recipe("town-stage1"), ["recorded.until_s=3", "recorded.cameras=all"])
 
 
 def test_a_run_goes_on_from_the_packaged_weights_and_their_card(tmp_path, monkeypatch):

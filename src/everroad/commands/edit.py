@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from everroad.commands.added import Behaves, Side, behaviour_of, place_of
 from everroad.commands.scenario import TOWN_RATE_HZ, scenario_app
-from everroad.console import AtLeastOne, NotNegative, Threads, output_file, progress_bar, say
+from everroad.console import AtLeastOne, Seed, Threads, output_file, progress_bar, say
 from everroad.scenario.events.parameters import EVENTS, Parameters, get_event
 from everroad.stream.folder import check_can_be_made, empty_folders_go
 
 if TYPE_CHECKING:
     from everroad.scenario.types import Scenario
 
+LOOKS = ("--weather", "--time-of-day", "--appearance", "--rig")
 ENDINGS = (".json", ".json.gz")
 event_app = App(name="event", help="Stage a dangerous event in a town of a seed, or in a scenario.")
 scenario_app.command(event_app)
@@ -41,7 +43,7 @@ def _write(edited: Scenario, out: Path, quiet: bool, what: str = "") -> None:
 
 @scenario_app.command
 def towns(
-    *, seed: NotNegative, count: AtLeastOne, out: Path, seconds: float = 20.0, frame_rate: float = TOWN_RATE_HZ,
+    *, seed: Seed, count: AtLeastOne, out: Path, seconds: float = 20.0, frame_rate: float = TOWN_RATE_HZ,
     rig: str = "nuscenes-front", workers: Threads = 1, quiet: bool = False,
 ) -> None:  # fmt: skip
     """Author many towns into a folder, a file each; run again, it goes on where it was interrupted.
@@ -68,10 +70,10 @@ def towns(
 
 @scenario_app.command(name="add-actor")
 def add_actor(
-    source: Path, /, *, out: Path, name: str = "added", behaviour: Literal["parked", "cruise", "cut-in", "brake-hard", "cross"],
-    lane: str | None = None, along: float = 0.0, ahead: float | None = None,
-    side: Literal["ego", "left", "right", "oncoming"] = "ego", left: float = 0.0, category: str = "vehicle.car",
-    speed: float | None = None, at: float = 0.0, towards: Literal["left", "right"] | None = None, from_s: float = 0.0,
+    source: Path, /, *, out: Path, name: str = "added", behaviour: Behaves,
+    lane: str | None = None, along: float | None = None, ahead: float | None = None,
+    side: Side | None = None, left: float = 0.0, category: str = "vehicle.car",
+    speed: float | None = None, at: float | None = None, towards: Literal["left", "right"] | None = None, from_s: float = 0.0,
     until_s: float | None = None, allow_overlap: bool = False, quiet: bool = False,
 ) -> None:  # fmt: skip
     """Add an actor to a scenario.
@@ -82,13 +84,13 @@ def add_actor(
         name: Its track id.
         behaviour: What it does.
         lane: Lane to put it on, by id.
-        along: Metres from the start of that lane.
+        along: Metres from the start of that lane; 0 without it.
         ahead: Instead of a lane: metres ahead of where the ego is at the start (for cross: at --at).
-        side: With --ahead: the ego's lane, the next one to the left or right, or the nearest oncoming one.
+        side: With --ahead: the ego's lane (without it), the next one to the left or right, or the nearest oncoming one.
         left: Metres to the left of the lane's centre.
         category: nuScenes category; cross takes human.pedestrian.adult too.
         speed: Metres a second; without it 8, and 1.5 for a pedestrian that crosses.
-        at: When it cuts in, brakes or sets out, seconds.
+        at: When it cuts in, brakes or sets out, seconds; at once without it.
         towards: The side it cuts in to (without it, the ego's), or for cross comes from (without it, the right).
         from_s: It is there from this time on, seconds.
         until_s: And up to this one.
@@ -96,27 +98,10 @@ def add_actor(
         quiet: Print nothing but errors.
     """
     with output_file(out, *ENDINGS):
-        from everroad.scenario.edit import behaviours
         from everroad.scenario.edit.add_actor import add_actor as add
-        from everroad.scenario.edit.placing import NearEgo, OnLane
 
-        if (lane is None) == (ahead is None):
-            raise ValueError("--lane, --ahead: expected one of them, got both or none; say where to put it")
-        if ahead is None:
-            place = OnLane(lane or "", along, left)
-        else:
-            place = NearEgo(ahead, side, at if behaviour == "cross" else 0.0, left)
-        walks = category.startswith("human.")
-        pace: dict[str, Any] = {} if speed is None else {"speed_mps": speed}
-        does: Any = {
-            "parked": lambda: behaviours.Parked(),
-            "cruise": lambda: behaviours.Cruise(**pace),
-            "cut-in": lambda: behaviours.CutIn(at, towards or ("right" if side == "left" else "left"), **pace),
-            "brake-hard": lambda: behaviours.BrakeHard(at, **pace),
-            "cross": lambda: behaviours.Cross(
-                at, side=towards or "right", **({"speed_mps": behaviours.DEFAULT_SPEED_MPS} if not walks else {}) | pace
-            ),
-        }[behaviour]()
+        does = behaviour_of(behaviour, at, speed, towards, side, category)
+        place = place_of(lane, along, ahead, side, left, (at or 0.0) if behaviour == "cross" else 0.0)
         options: dict[str, Any] = {"category": category, "from_s": from_s, "until_s": until_s, "allow_overlap": allow_overlap}
         _write(add(_read(source, out), name, place, does, **options), out, quiet)
 
@@ -146,7 +131,8 @@ def remove(source: Path, /, *, out: Path, id: Words = None, cls: Annotated[Words
 @scenario_app.command
 def replay(
     source: Path, /, *, out: Path, left: float | None = None, pace: float | None = None,
-    lanes: Words = None, points: Path | None = None, speed: float = 8.0, allow_overlap: bool = False, quiet: bool = False,
+    lanes: Words = None, points: Path | None = None, speed: float | None = None, allow_overlap: bool = False,
+    quiet: bool = False,
 ) -> None:  # fmt: skip
     """Let the ego drive otherwise: beside its path, slower or faster, or on a new path. Recorded images are left out.
 
@@ -157,7 +143,7 @@ def replay(
         pace: Times its speed; above 1 the scenario ends earlier.
         lanes: New path: lane ids, one after the other.
         points: New path: JSON file with a list of [x, y] or [x, y, z], metres in the scenario's world.
-        speed: On a new path, metres a second; slower in bends.
+        speed: On a new path, metres a second, 8 without it; slower in bends.
         allow_overlap: Let it drive into others.
         quiet: Print nothing but errors.
     """
@@ -168,6 +154,9 @@ def replay(
         given = [way for way, value in ways.items() if value is not None]
         if not given or (len(given) > 1 and given != ["--left", "--pace"]):
             raise ValueError(f"{', '.join(ways)}: expected one of them (or the first two), got {len(given)}; say which path")
+        if speed is not None and lanes is None and points is None:
+            raise ValueError(f"--speed: expected it with --lanes or --points alone, got {speed:g} with {given[0]}; use --pace")
+        speed = 8.0 if speed is None else speed
         edited = _read(source, out)
         free = {"allow_overlap": allow_overlap}
         if lanes is not None:
@@ -184,7 +173,7 @@ def replay(
 @scenario_app.command
 def look(
     source: Path, /, *, out: Path, weather: Literal["clear", "overcast", "rain", "fog"] | None = None,
-    time_of_day: Literal["day", "dusk", "night"] | None = None, appearance: NotNegative | None = None, rig: str | None = None,
+    time_of_day: Literal["day", "dusk", "night"] | None = None, appearance: Seed | None = None, rig: str | None = None,
     quiet: bool = False,
 ) -> None:  # fmt: skip
     """Change weather, time of day, appearance or cameras.
@@ -202,26 +191,30 @@ def look(
         from everroad.scenario.edit.look import with_look
         from everroad.scenario.rigs import with_rig
 
+        if weather is None and time_of_day is None and appearance is None and rig is None:
+            raise ValueError(f"{', '.join(LOOKS)}: expected one of them at least, got none; say what to change")
         edited = with_look(_read(source, out), weather, time_of_day, appearance)
         _write(edited if rig is None else with_rig(edited, rig), out, quiet)
 
 
 @scenario_app.command
-def cut(source: Path, /, *, out: Path, from_s: float = 0.0, to_s: float | None = None, quiet: bool = False) -> None:
+def cut(source: Path, /, *, out: Path, from_s: float | None = None, to_s: float | None = None, quiet: bool = False) -> None:
     """Cut a piece out of a scenario in time.
 
     Args:
         source: Scenario file, or folder of a log.
         out: Scenario file to write, .json or .json.gz.
-        from_s: Where it begins, seconds.
+        from_s: Where it begins, seconds; the beginning without it.
         to_s: Where it ends, seconds; the end without it.
         quiet: Print nothing but errors.
     """
     with output_file(out, *ENDINGS):
         from everroad.scenario.edit.time import cut_seconds
 
+        if from_s is None and to_s is None:
+            raise ValueError("--from-s, --to-s: expected one of them at least, got none; say what to keep")
         whole = _read(source, out)
-        _write(cut_seconds(whole, from_s, float(whole.time_s[-1]) if to_s is None else to_s), out, quiet)
+        _write(cut_seconds(whole, from_s or 0.0, float(whole.time_s[-1]) if to_s is None else to_s), out, quiet)
 
 
 @scenario_app.command
@@ -262,16 +255,20 @@ def _add_event(name: str) -> None:
     kind = EVENTS[name].parameters
 
     def command(
-        *, out: Path, seed: NotNegative | None = None, into: Path | None = None, seconds: float = 20.0,
+        *, out: Path, seed: Seed | None = None, into: Path | None = None, seconds: float | None = None,
         parameters: Parameters = kind(), quiet: bool = False,  # noqa: B008 (frozen)
     ) -> None:  # fmt: skip
         with output_file(out, *ENDINGS):
             if (seed is None) == (into is None):
                 raise ValueError("--seed, --into: expected one of them, got both or none; say where to stage it")
+            if into is not None and seconds is not None:
+                raise ValueError(f"--seconds: expected it with --seed alone, got {seconds:g} with --into; drop it")
             from everroad.scenario.events.stage import stage, stage_in_town
 
             if seed is not None:
-                staged = stage_in_town(name, seed, parameters, seconds=seconds, frame_rate_hz=TOWN_RATE_HZ)
+                staged = stage_in_town(
+                    name, seed, parameters, seconds=20.0 if seconds is None else seconds, frame_rate_hz=TOWN_RATE_HZ
+                )
             else:
                 staged = stage(name, _read(into or Path(), out), parameters)
             _write(staged.scenario, out, quiet, staged.said)
@@ -284,7 +281,7 @@ def _add_event(name: str) -> None:
         out: Scenario file to write, .json or .json.gz.
         seed: In the town of this seed.
         into: In this scenario file, or log.
-        seconds: With --seed: length of the drive.
+        seconds: With --seed: length of the drive, 20 without it.
         quiet: Print nothing but errors.
     """
     command.__annotations__["parameters"] = Annotated[kind, Parameter(name="*")]

@@ -11,7 +11,7 @@ from cyclopts import App
 from everroad.commands.clip import CLIP, Clip, video_options
 from everroad.commands.export import EXPORTED, Exported, Format, export_options
 from everroad.commands.source import SOURCE, SourceOptions
-from everroad.console import AtLeastOne, NotNegative, kept_is_said, output_file, progress_bar, say
+from everroad.console import AtLeastOne, NotNegative, Seed, kept_is_said, output_file, progress_bar, say
 from everroad.stream.folder import check_can_be_made, empty_folders_go
 
 scenario_app = App(name="scenario", help="Author, convert and look at scenarios.")
@@ -21,7 +21,7 @@ SHOWN_ENDINGS = (".png", ".mp4", ".rrd")
 
 @scenario_app.command
 def town(
-    *, seed: NotNegative, out: Path, seconds: float = 20.0, frame_rate: float = TOWN_RATE_HZ, rig: str = "nuscenes-front",
+    *, seed: Seed, out: Path, seconds: float = 20.0, frame_rate: float = TOWN_RATE_HZ, rig: str = "nuscenes-front",
     quiet: bool = False,
 ) -> None:  # fmt: skip
     """Author a town with traffic, and an ego car that drives through it.
@@ -78,7 +78,8 @@ def show(
 
     Args:
         source: Scenario file, or folder of a log or data set.
-        out: File to write: .png (one frame, or a sheet of several), .mp4, or .rrd (a Rerun recording; needs everroad[rerun]).
+        out: File to write: .png (one frame, or a sheet of several), .mp4, or .rrd (a Rerun recording; needs the extra
+            rerun: pip install -c constraints.txt -e ".[rerun]").
         camera: Camera to show; may be repeated. All of them without it.
         frame: Frame that a .png shows; may be repeated. Without it, four from the first to the last.
         height: Height of each camera's picture in pixels.
@@ -119,11 +120,12 @@ def export_command(
     check_can_be_made(out, "--out")
     read = taken.read(source, quiet, frame_rate)
     from everroad.export.run import export_scenario
+    from everroad.export.summary import in_the_tables
 
     options = {"pictures": pictures, "size_px": size, "image_folder": source.parent, "shard_only": shard_only}
     with empty_folders_go(out), progress_bar("export", quiet) as progress:
         name = export_scenario(read, out, export_options(exported, overwrite), progress=progress, **options)
-    say(f"{out}: scene {name}, {len(read)} frames, in {format} format", quiet)
+    say(f"{out}: scene {name}, {in_the_tables(out, name)}", quiet)
 
 
 @scenario_app.command
@@ -135,8 +137,9 @@ def finalize(folder: Path, /, *, quiet: bool = False) -> None:
         quiet: Print nothing but errors.
     """
     from everroad.export.finalize import finalize as join
+    from everroad.export.summary import counted
 
-    say(f"{folder}: {len(join(folder))} scenes", quiet)
+    say(f"{folder}: {counted(len(join(folder)), 'scene')}", quiet)
 
 
 @scenario_app.command(name="list")
@@ -155,8 +158,10 @@ def list_(source: Path, /, *, data_version: str | None = None) -> None:
         for one in found:
             print(f"{one.name}: {one.key_frames} key frames, {one.seconds:.1f} s, {one.location}, {one.description}")
         return
-    from everroad.scenario.sources import read_scenario
+    from everroad.scenario.nuscenes.choice import SceneChoice
+    from everroad.scenario.sources import read_scenario, refuse_choice
 
+    refuse_choice(source, SceneChoice(version=data_version))
     # Neither cameras nor map are asked for: a log that has none is listed, too.
     read = read_scenario(source, rig="nuscenes-front", without_map=True)
     print(f"{read.name}: {len(read)} frames, {read.time_s[-1]:.1f} s, {len(read.actors)} actors")

@@ -26,7 +26,7 @@ class SourceOptions:
     without_map: bool = False
     "Leave map and ground height out."
     scene: str | None = None
-    "Scene of a nuScenes data set, such as scene-0061; everroad scenario list names them."
+    "Scene of a nuScenes data set, such as scene-0061; may be left out where there is one. everroad scenario list names them."
     data_version: str | None = None
     "Version folder of a nuScenes data set, such as v1.0-mini, where there are several."
     key_frames: bool = False

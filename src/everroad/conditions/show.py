@@ -46,8 +46,9 @@ def show_scenario(
         ids: write track ids beside the boxes.
         progress: hears (frames done, frames in all).
 
-    Raises ``ValueError`` for a camera or a frame that is not there, a recorded image that is missing or broken, ``frames`` for
-    anything but a PNG, another ending, and ``.rrd`` without the extra ``rerun``; then nothing is written.
+    Raises ``ValueError`` for a camera or a frame that is not there, a recorded image that is missing, broken or not of its
+    camera's size, ``frames`` for anything but a PNG, another ending, and ``.rrd`` without the extra ``rerun``; then nothing is
+    written.
     """
     if out.suffix not in ENDINGS:
         raise ValueError(f"{out}: expected a file name that ends in {', '.join(ENDINGS)}, got '{out.name}'; name it so")

@@ -24,6 +24,7 @@ from everroad.conditions.types import MAP_LAYERS
 from everroad.scenario.types import SceneFrame
 
 _PATH: Colour = (110, 230, 230)
+_NOTE: Colour = (200, 200, 205)
 # An ordinary car around its rear axle, metres.
 _EGO_CORNERS = geometry.UNIT_BOX_CORNERS * [4.6, 1.9, 1.6] + [1.4, 0.0, 0.8]
 
@@ -38,7 +39,8 @@ def draw_birds_eye(
 ) -> UInt8[ndarray, "{height_px} {width_px} 3"]:
     """The scene from above, ego heading up, ``ahead_m`` at the top to ``behind_m`` at the bottom; boxes have a heading mark.
 
-    ``ego_path_m``: places of the ego car in the world frame, before and after, drawn as a line.
+    ``ego_path_m``: places of the ego car in the world frame, before and after, drawn as a line. Where map or actors are unknown
+    the picture says so: it is not that road and traffic are empty.
     """
     metres_per_px = (ahead_m + behind_m) / height_px
 
@@ -59,7 +61,22 @@ def draw_birds_eye(
         corners = geometry.box_corners(actor.size_lwh_m, ego_from_world @ actor.world_from_actor)
         _draw_box(image, corners, colour_of_class(actor.detection_class), to_pixels)
     _draw_box(image, _EGO_CORNERS, WHITE, to_pixels)
+    if said := _unknown(frame):
+        _write_in_the_middle(image, said)
     return image
+
+
+def _unknown(frame: SceneFrame) -> str:
+    no_map, no_actors = frame.map is None, not frame.actors and not frame.actors_known
+    return {(True, True): "no layout", (True, False): "no map", (False, True): "actors unknown"}.get((no_map, no_actors), "")
+
+
+def _write_in_the_middle(image: UInt8[ndarray, "h w 3"], text: str) -> None:
+    """Between the upper edge and the middle, where no car of the ego's stands; smaller where the picture is narrow."""
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 1)
+    scale = min(0.6, 0.9 * image.shape[1] / width)
+    place = round((image.shape[1] - scale * width) / 2), round(image.shape[0] / 4 + scale * height / 2)
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _NOTE, 1, cv2.LINE_AA)
 
 
 def _draw_map(

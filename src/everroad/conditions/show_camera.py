@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 
 from everroad import geometry
@@ -29,16 +29,20 @@ _SMALLEST_NAMED = 0.06  # of the picture's height
 _LONGEST_ID = 10  # letters
 # Areas have their outlines drawn, in colours that show on asphalt.
 _COLOUR_OF_LINE = COLOUR_OF_LAYER | {"drivable_area": (120, 205, 120), "walkway": (190, 150, 90)}
+# A box of which nearer boxes leave less than this to be seen counts as hidden.
+_LEAST_SEEN, _HIDDEN_OPACITY = 0.25, 0.4
+_FARTHEST_PX = 20_000.0  # pixel coordinates beyond it say nothing more, and overflow fixed point
 _BOTTOM_FRONT, _BOTTOM = (2, 3), (2, 3, 6, 7)  # rows of geometry.UNIT_BOX_CORNERS
 
 
 @dataclass(frozen=True, eq=False)
 class _Box:
-    """A box with a part in front of the camera; corners in the camera frame, metres."""
+    """A box with a part in front of the camera; corners in the camera frame, metres. ``hidden``: behind nearer boxes."""
 
     actor: ActorState
     corners_m: Float[ndarray, "8 3"]
     distance_m: float
+    hidden: bool
 
 
 def draw_overlay(
@@ -47,8 +51,9 @@ def draw_overlay(
     """The picture with the map's lines and the edges of boxes over it.
 
     ``camera`` is of the picture's size (``rig.fit_camera``). A box's front is tinted and a line on the ground goes from its
-    middle past its front; ``ids`` writes the track id above it. Nothing hides a box or a line: what stands behind a wall is
-    drawn, too. Raises ``ValueError`` for a picture of another size.
+    middle past its front; ``ids`` writes the track id above it, nearest first and not over another. A box that nearer boxes
+    hide is drawn thin and faint, without tint and id. What stands behind a wall is drawn like what is seen: nobody says where
+    walls are. Raises ``ValueError`` for a picture of another size.
     """
     if picture.shape[:2] != (camera.height_px, camera.width_px):
         size = f"{picture.shape[1]}x{picture.shape[0]}"
@@ -57,14 +62,17 @@ def draw_overlay(
     if frame.map is not None:
         _draw_lines(canvas, frame.map, frame.world_from_ego, camera)
     boxes = _boxes_in_view(frame, camera)
+    seen = [box for box in boxes if not box.hidden]
     for box in boxes:
+        if box.hidden:
+            _blend_edges(canvas, box, camera)
+    for box in seen:
         _tint_front(canvas, box, camera)
     image = np.rint(canvas).astype(np.uint8)
-    for box in boxes:
-        _draw_edges(image, box, camera)
+    for box in seen:
+        _draw_edges(image, box, camera, colour_of_class(box.actor.detection_class), 2 if box.distance_m < FAR_M else 1)
     if ids:
-        for box in boxes:
-            _write_id(image, box, camera)
+        _write_ids(image, seen, camera)
     return image
 
 
@@ -120,8 +128,22 @@ def _boxes_in_view(frame: SceneFrame, camera: Camera) -> list[_Box]:
     low = np.where(valid[..., None], pixels, np.inf).min(axis=1)
     high = np.where(valid[..., None], pixels, -np.inf).max(axis=1)
     seen = ((high > -0.5) & (low < np.array([camera.width_px, camera.height_px]) - 0.5)).all(axis=1) & (distance <= RANGE_M)
-    order = np.argsort(-distance, kind="stable")
-    return [_Box(frame.actors[i], corners[i], float(distance[i])) for i in order if seen[i]]
+    order = [i for i in np.argsort(-distance, kind="stable") if seen[i]]
+    hidden = _hidden([pixels[i][valid[i]] for i in order[::-1]], camera)[::-1]
+    return [_Box(frame.actors[i], corners[i], float(distance[i]), behind) for i, behind in zip(order, hidden, strict=True)]
+
+
+def _hidden(outlines: list[Float[ndarray, "_ 2"]], camera: Camera) -> list[bool]:
+    """Which boxes nearer ones hide; ``outlines`` are pixels whose convex hull is the box's picture, nearest first."""
+    covered = np.zeros((camera.height_px, camera.width_px), dtype=np.uint8)
+    hidden = []
+    for pixels in outlines:
+        own = np.zeros_like(covered)
+        hull = cv2.convexHull(np.clip(pixels, -_FARTHEST_PX, _FARTHEST_PX).astype(np.float32))[:, 0]
+        cv2.fillConvexPoly(own, fixed_point(hull.astype(np.float64)), 1, shift=SUBPIXEL_BITS)
+        hidden.append(int((own > covered).sum()) < _LEAST_SEEN * int(own.sum()))
+        covered |= own
+    return hidden
 
 
 def _tint_front(canvas: Float[ndarray, "h w 3"], box: _Box, camera: Camera) -> None:
@@ -135,20 +157,33 @@ def _tint_front(canvas: Float[ndarray, "h w 3"], box: _Box, camera: Camera) -> N
         blend(canvas, colour_of_class(box.actor.detection_class), coverage, opacity=_FRONT_OPACITY)
 
 
-def _draw_edges(image: UInt8[ndarray, "h w 3"], box: _Box, camera: Camera) -> None:
+def _blend_edges(canvas: Float[ndarray, "h w 3"], box: _Box, camera: Camera) -> None:
+    coverage = np.zeros(canvas.shape[:2], dtype=np.uint8)
+    _draw_edges(coverage, box, camera, 255, 1)
+    if coverage.any():
+        blend(canvas, colour_of_class(box.actor.detection_class), coverage, opacity=_HIDDEN_OPACITY)
+
+
+def _draw_edges(image: UInt8[ndarray, "h w *_"], box: _Box, camera: Camera, colour: Colour | int, thickness: int) -> None:
     bottom, nose = box.corners_m[_BOTTOM, :].mean(axis=0), box.corners_m[_BOTTOM_FRONT, :].mean(axis=0)
     mark = np.stack([bottom, nose + 0.5 * (nose - bottom) / np.linalg.norm(nose - bottom)])
     starts = np.concatenate([box.corners_m[EDGES[:, 0]], mark[:1]])
     ends = np.concatenate([box.corners_m[EDGES[:, 1]], mark[1:]])
     starts, ends, seen = geometry.clip_segments_near(starts, ends, NEAR_M)
     pixels = fixed_point(geometry.project(np.stack([starts, ends], axis=1)[seen], camera.intrinsics)[0])
-    thickness = 2 if box.distance_m < FAR_M else 1
-    colour = colour_of_class(box.actor.detection_class)
     cv2.polylines(image, list(pixels), False, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _write_id(image: UInt8[ndarray, "h w 3"], box: _Box, camera: Camera) -> None:
-    """Above the box, on a dark ground; not for boxes too small to tell apart or at the picture's very edge."""
+def _write_ids(image: UInt8[ndarray, "h w 3"], boxes: list[_Box], camera: Camera) -> None:
+    """Nearest first; one that would lie over another that is there is left out. ``boxes``: farthest first."""
+    taken = np.zeros(image.shape[:2], dtype=bool)
+    for box in reversed(boxes):
+        _write_id(image, box, camera, taken)
+
+
+def _write_id(image: UInt8[ndarray, "h w 3"], box: _Box, camera: Camera, taken: Bool[ndarray, "h w"]) -> None:
+    """Above the box, on a dark ground; not for boxes too small to tell apart or at the picture's very edge, and not where
+    ``taken``, which is marked."""
     if box.corners_m[:, 2].min() < NEAR_M:
         return
     pixels, _ = geometry.project(box.corners_m, camera.intrinsics)
@@ -161,5 +196,9 @@ def _write_id(image: UInt8[ndarray, "h w 3"], box: _Box, camera: Camera) -> None
     (width, height), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)
     left = round(float(np.clip(pixels[:, 0].mean() - width / 2, 1, max(1, camera.width_px - width - 2))))
     bottom = round(float(np.clip(pixels[:, 1].min() - 3, height + 2, camera.height_px - 2)))
+    ground = np.s_[max(0, bottom - height - 1) : bottom + 3, max(0, left - 1) : left + width + 1]
+    if taken[ground].any():
+        return
+    taken[ground] = True
     cv2.rectangle(image, (left - 1, bottom - height - 1), (left + width, bottom + 2), _DARK, cv2.FILLED)
     cv2.putText(image, text, (left, bottom), _FONT, _FONT_SCALE, colour_of_class(box.actor.detection_class), 1, cv2.LINE_AA)

@@ -34,6 +34,7 @@ _COLOUR_OF_MAP: dict[str, Colour] = {
     "walkways": (190, 150, 90),
     "lanes": (90, 110, 140),
 }
+INSTALL = 'pip install -c constraints.txt -e ".[rerun]"'
 _PATH: Colour = (110, 230, 230)
 _JPEG_QUALITY = 90
 _PICTURE_AT_M = 0.5  # how far in front of a camera its picture hangs
@@ -42,7 +43,7 @@ _PICTURE_AT_M = 0.5  # how far in front of a camera its picture hangs
 def refuse_without_rerun() -> None:
     """Raises ``ValueError`` that names the extra where Rerun is not installed."""
     if find_spec("rerun") is None:
-        raise ValueError("rerun: expected the package for .rrd files, got none; pip install -e '.[rerun]'")
+        raise ValueError(f"rerun: expected the package for .rrd files, got none; {INSTALL}")
 
 
 def write_recording(view: View, out: Path, indices: Sequence[int], progress: Callable[[int, int], None] | None = None) -> None:

@@ -17,6 +17,7 @@ from typing import Literal
 from everroad.conditions.rig import front_camera
 from everroad.data.clips import FRAME_RATE_HZ
 from everroad.media import read_image, refuse_broken_image
+from everroad.scenario.images import picture_size
 from everroad.scenario.resample import SAME_TIME_S, resample
 from everroad.scenario.storage import load_scenario
 from everroad.scenario.types import Camera
@@ -88,7 +89,7 @@ def find_stretches(
                 if frames >= least_frames:
                     pictures = [file.parent / name for name in names[first : first + frames]]
                     digest = _digest_of(file, recording.digest, pictures, first)
-                    _check_size(pictures[0], camera)
+                    _check_sizes(pictures, camera)
                     found.append(Stretch(str(file), camera.name, first, frames, digest))
     if not found:
         wanted = f"{least_frames} frames on end at {FRAME_RATE_HZ:g} Hz, each with a picture of its own"
@@ -147,10 +148,12 @@ def _digest_of(file: Path, of_file: str, pictures: Sequence[Path], first: int) -
     return digest.hexdigest()
 
 
-def _check_size(picture: Path, camera: Camera) -> None:
-    height, width = read_image(picture).shape[:2]
-    if (width, height) != (camera.width_px, camera.height_px):
-        raise ValueError(
-            f"{picture}: expected {camera.width_px}x{camera.height_px} like camera {camera.name}, got {width}x{height}; "
-            "mend the camera's size and intrinsics"
-        )
+def _check_sizes(pictures: Sequence[Path], camera: Camera) -> None:
+    read_image(pictures[0])
+    for picture in pictures:
+        width, height = picture_size(picture)
+        if (width, height) != (camera.width_px, camera.height_px):
+            raise ValueError(
+                f"{picture}: expected {camera.width_px}x{camera.height_px} like camera {camera.name}, got {width}x{height}; "
+                "mend the camera's size and intrinsics"
+            )

@@ -32,8 +32,8 @@ TOWNS: dict[str, int] = {
     "pedestrian-crossing": 1_000_003,
     "cyclist-crossing": 9,
     "left-turn-across": 1_000_003,
-    "red-light": 76,
-    "crossing-path": 3,
+    "red-light": 0,
+    "crossing-path": 72,
 }
 BEFORE, LENGTH, SHOWN = 30, 60, (10, 20, 30, 40, 50)  # frames before the moment, generated, and shown
 WIDTH_PX, HEIGHT_PX = 152, 87

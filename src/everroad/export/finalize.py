@@ -17,13 +17,15 @@ import cv2
 from numpy import ndarray
 
 from everroad.export.coco import coco_file
-from everroad.export.folder import FORMAT_VERSION, KITTI_STAGE, MAP, ExportFolder, locked, open_folder, read_json, write_json
+from everroad.export.folder import KITTI_STAGE, MAP, ExportFolder, read_json, write_json
 from everroad.export.map_pictures import OFFICIAL_MASKS, draw_base_map, draw_mask
 from everroad.export.map_tables import DICT_LAYERS, LIST_LAYERS, MAP_VERSION, empty_layers
 from everroad.export.options import EVERY_SCENE, OFFICIAL_LOCATIONS
 from everroad.export.placing import Placement, moved_layers, place, tiles_of
+from everroad.export.stored import FORMAT_VERSION
 from everroad.export.tokens import token
 from everroad.export.vocabulary import fixed_tables
+from everroad.export.writers import joining
 from everroad.scenario.files import write_atomically
 
 TABLES = (
@@ -43,8 +45,7 @@ def finalize(root: Path) -> list[str]:
 
     Raises ``ValueError`` for a folder that holds no export, or a broken shard; ``OSError`` for a full disk.
     """
-    folder = open_folder(root)
-    with locked(folder, "finalize.lock", wait=True):
+    with joining(root) as folder:
         for left in root.glob(".*.partial"):
             shutil.rmtree(left, ignore_errors=True)
         shards = [shard for name in folder.scene_names() if (shard := folder.shard(name)) is not None]

@@ -1,22 +1,20 @@
-"""The export folder: what may lie in it, who may write to it, and what counts as a finished scene.
+"""The export folder: what may lie in it, and what counts as a finished scene.
 
 A scene's pictures are written to their places first and its shard last. What no shard names does not count, so a process that
-is killed leaves nothing that anybody reads. Locks are those of the operating system, which go with the process.
+is killed leaves nothing that anybody reads.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from everroad.export.options import ExportOptions
-from everroad.export.stored import FORMAT, FORMAT_VERSION, Card, Shard, checked
+from everroad.export.stored import Card, Shard, checked
 from everroad.scenario.files import read_bytes, write_atomically
 
 OWN, CARD, SHARD, SCENE, MAP = "everroad", "export.json", "shard.json.gz", "scene.json", "map.json.gz"
@@ -52,8 +50,13 @@ class ExportFolder:
 
 def check_folder(root: Path, options: ExportOptions) -> None:
     """Raises ``ValueError`` unless an export like this may be written there. Makes nothing."""
-    if root.is_dir() and not _begun(root):
-        card = open_folder(root)
+    if root.is_dir() and not holds_only(root):
+        try:
+            card = open_folder(root)
+        except ValueError:
+            if holds_only(root):  # the last writer went just now, and took the card
+                return
+            raise
         for what in ("version", "location"):
             there, asked = getattr(card, what), getattr(options, what)
             if there != asked:
@@ -71,43 +74,13 @@ def open_folder(root: Path) -> ExportFolder:
     return ExportFolder(root, card.version, card.location)
 
 
-def make_folder(root: Path, options: ExportOptions) -> ExportFolder:
-    """Opens the export there, or makes a new one. Raises ``ValueError`` like ``check_folder``."""
-    check_folder(root, options)
+def holds_only(root: Path, *own: str) -> bool:
+    """Whether a folder holds nothing but these of an export's own files, and hidden ones beside them: no scene."""
     try:
-        (root / OWN / LOCKS).mkdir(parents=True, exist_ok=True)
-    except NotADirectoryError:
-        raise ValueError(f"{root}: expected a place for a folder, got a file on the way; name another") from None
-    card = root / OWN / CARD
-    # Of processes that begin at once one writes the card, and the others find it.
-    with locked(ExportFolder(root, options.version, options.location), "card.lock", wait=True):
-        if not card.is_file():
-            facts = {"format": FORMAT, "format_version": FORMAT_VERSION}
-            write_json(card, {**facts, "version": options.version, "location": options.location})
-    check_folder(root, options)
-    return open_folder(root)
-
-
-def _begun(root: Path) -> bool:
-    """Whether nothing lies there but what ``make_folder`` makes before the card: another process is about to write it, or was
-    killed."""
-    inside = {path.name for path in root.iterdir()}
-    return inside <= {OWN} and all(path.name.startswith(".") for path in (root / OWN).glob("*"))
-
-
-@contextmanager
-def locked(folder: ExportFolder, name: str, *, wait: bool) -> Iterator[None]:
-    """Holds a lock of the folder. Without ``wait`` raises ``ValueError`` while another process holds it."""
-    locks = folder.root / OWN / LOCKS
-    locks.mkdir(parents=True, exist_ok=True)
-    with (locks / name).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"{folder.root}: expected {Path(name).stem} free, got it while another process writes it; wait, or rename it"
-            ) from None
-        yield
+        inside = {path.name for path in root.iterdir() if not path.name.startswith(f".{OWN}.")}
+        return inside <= {OWN} and all(path.name.startswith(".") or path.name in own for path in (root / OWN).glob("*"))
+    except FileNotFoundError:  # it goes just now
+        return True
 
 
 def remove_scene(folder: ExportFolder, name: str, files: list[str]) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from everroad.export.finalize import finalize
 from everroad.export.folder import check_folder
 from everroad.export.opening import check_cameras, content_digest, open_scene
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import encode
+from everroad.export.run import join
 from everroad.export.scene import SceneWriter
+from everroad.export.summary import in_the_tables
 from everroad.scenario.edit.time import cut
 from everroad.scenario.types import Camera, Scenario
 
@@ -55,9 +56,14 @@ class GeneratedExport:
         """All frames are there: the scene counts, and the export's tables have it."""
         if self._writer is not None:
             self._writer.close()
-            finalize(self._out)
+            join(self._out, self._writer.name)
 
     def abandon(self) -> None:
         """The run did not end: its frames go."""
         if self._writer is not None:
             self._writer.abandon()
+
+    def summary(self) -> str:
+        """The scene that ``end`` finished, and what the tables hold of it."""
+        name = "" if self._writer is None else self._writer.name
+        return f"{self._out}: scene {name}, {in_the_tables(self._out, name)}"

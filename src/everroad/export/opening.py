@@ -11,9 +11,11 @@ from typing import Any
 
 from everroad.export import lidar
 from everroad.export.finalize import finalize
-from everroad.export.folder import CARD, SHARD, ExportFolder, locked, make_folder, remove_scene
+from everroad.export.folder import CARD, SHARD, ExportFolder, remove_scene
+from everroad.export.interrupt import sigterm_interrupts
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.scene import SceneWriter
+from everroad.export.writers import writing
 from everroad.render.painter import Painter
 from everroad.scenario.storage import save_scenario
 from everroad.scenario.types import Camera, Scenario
@@ -65,9 +67,9 @@ def open_scene(
     name = options.scene_name or folder_name(scenario.name)
     if name == CARD:
         raise ValueError(f"scene_name: expected another name than that of the export's own file, got '{name}'; name another")
-    folder = make_folder(root, options)
     with ExitStack() as held:
-        held.enter_context(locked(folder, f"scene-{name}.lock", wait=False))
+        held.enter_context(sigterm_interrupts())
+        folder = held.enter_context(writing(root, options, name))
         done = _is_there(folder, name, digest, options.overwrite)
         more = {"painter": painter, "points_of": points_of, "front": front, "done": done}
         return SceneWriter(folder, name, scenario, options, digest, held=held.pop_all(), **more)

@@ -47,7 +47,10 @@ class ExportOptions:
         for what in ("version", "location", "split", "scene_name"):
             value = getattr(self, what)
             if value is not None and not _FIT.fullmatch(value):
-                raise ValueError(f"{what}: expected letters, digits, '.', '_' and '-', got '{value}'; name another")
+                raise ValueError(
+                    f"{what}: expected up to 100 letters, digits, '.', '_' and '-', the first a letter or digit, "
+                    f"got '{value}'; name another"
+                )
         if self.split in (*OFFICIAL_SPLITS, EVERY_SCENE):
             taken = ", ".join((*OFFICIAL_SPLITS, EVERY_SCENE))
             raise ValueError(f"split: expected none of the taken names {taken}, got '{self.split}'; use everroad_{self.split}")

@@ -69,8 +69,17 @@ def export_scenario(
     writer = open_scene(out, scene, options, digest, painter=painter, points_of=points_of, front=front)
     write_all(writer, scene, picture_of, progress)
     if not shard_only:
-        finalize(out)
+        join(out, writer.name)
     return writer.name
+
+
+def join(out: Path, name: str) -> None:
+    """``finalize`` after the scene ``name`` was finished: what stops it says that the scene is there."""
+    try:
+        finalize(out)
+    except (OSError, KeyboardInterrupt) as error:
+        error.add_note(f"scene {name} is whole but in no table yet: run everroad scenario finalize {out}")
+        raise
 
 
 def write_all(writer: SceneWriter, scenario: Scenario, picture_of: PictureOf, progress: Progress | None) -> None:

@@ -11,23 +11,15 @@ from typing import Any
 import numpy as np
 
 from everroad.export import coco, kitti, lidar, pictures
-from everroad.export.folder import (
-    FORMAT,
-    FORMAT_VERSION,
-    KITTI_STAGE,
-    MAP,
-    SCENE,
-    SHARD,
-    ExportFolder,
-    remove_scene,
-    write_json,
-)
+from everroad.export.folder import KITTI_STAGE, MAP, SCENE, SHARD, ExportFolder, remove_scene, write_json
 from everroad.export.map_layers import scenario_layers
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import EncodedPicture
 from everroad.export.records import SceneFacts, Shot, Witnessed, scene_tables
 from everroad.export.sight import Seen, Witness
+from everroad.export.stored import FORMAT, FORMAT_VERSION
 from everroad.export.timing import key_frames, timestamps_us
+from everroad.export.writers import scene_is_finished
 from everroad.media import read_image
 from everroad.render.painter import Painter
 from everroad.scenario.files import write_atomically
@@ -112,6 +104,7 @@ class SceneWriter:
                 "tables": scene_tables(facts),
             }
             write_json(place / SHARD, shard)
+            scene_is_finished(self._folder)
             self.done = True
         self._held.close()
 
@@ -123,8 +116,8 @@ class SceneWriter:
 
     def _path(self, relative: str) -> Path:
         path = self._folder.root / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._files.append(relative)
+        path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def _stem(self, frame_index: int, channel: str) -> str:

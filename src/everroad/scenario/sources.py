@@ -18,6 +18,9 @@ from everroad.scenario.video import Progress, VideoOptions, convert_video, is_vi
 
 RECOGNISED = "a scenario file (.json or .json.gz), the folder of an Argoverse 2 log or a data set in nuScenes' format"
 DEFAULT_LOG_RATE_HZ = 12.0
+_OPTION_OF = {
+    "scene": "--scene", "version": "--data-version", "cameras": "--camera", "sweeps": "--key-frames", "exact": "--exact",
+}  # fmt: skip
 
 
 def read_scenario(
@@ -59,9 +62,7 @@ def read_scenario(
             exact=choice.exact,
             progress=progress,
         )
-    if choice.chosen:
-        got = f"a choice of {', '.join(choice.chosen)}"
-        raise ValueError(f"{path}: expected a data set in nuScenes' format to choose from, got {got}; leave it out")
+    refuse_choice(path, choice)
     if path.is_dir() and is_argoverse2(path):
         rate_hz = DEFAULT_LOG_RATE_HZ if frame_rate_hz is None else frame_rate_hz
         return read_argoverse2(path, rig=rig, without_map=without_map, frame_rate_hz=rate_hz)
@@ -74,6 +75,13 @@ def read_scenario(
     if rig is not None:
         scenario = with_rig(scenario, rig)
     return scenario if frame_rate_hz is None else resample(scenario, frame_rate_hz)
+
+
+def refuse_choice(path: Path, choice: SceneChoice) -> None:
+    """Raises ``ValueError`` for a choice, which is of a nuScenes data set's scenes, where the source is something else."""
+    if choice.chosen:
+        got = f"a choice of {', '.join(_OPTION_OF[name] for name in choice.chosen)}"
+        raise ValueError(f"{path}: expected a data set in nuScenes' format to choose from, got {got}; leave it out")
 
 
 def convert_scenario(
@@ -99,6 +107,7 @@ def convert_scenario(
     if is_video(path) and not path.is_dir():
         if rig is not None:
             raise ValueError(f"--rig: expected none for a video, whose own camera took the pictures, got '{rig}'; drop it")
+        refuse_choice(path, choice)
         return convert_video(path, out, video or VideoOptions(), frame_rate_hz=frame_rate_hz, progress=progress)
     if video not in (None, VideoOptions()):
         options = "--size, --crop, --seconds, --poses, --focal, --fov, --intrinsics or --camera-height"

@@ -132,8 +132,8 @@ def draw_sky(seed: int) -> Sky:
 
 def check_town(seed: int, seconds: float, frame_rate_hz: float, rig: str) -> None:
     """Raises ``ValueError`` for arguments that ``author_town`` refuses."""
-    if seed < 0:
-        raise ValueError(f"seed: expected 0 or more, got {seed}; name another")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed: expected a whole number from 0 to {2**63 - 1}, got {str(seed)[:40]}; name another")
     if not (seconds > 0 and frame_rate_hz > 0 and seconds * frame_rate_hz > 0.5):
         got = f"{seconds} s at {frame_rate_hz} Hz"
         raise ValueError(f"seconds: expected a positive length and rate and one frame at least, got {got}; name others")
@@ -148,13 +148,13 @@ def author_town(seed: int, seconds: float = 20.0, frame_rate_hz: float = 12.0, r
     """A drive through a town.
 
     Args:
-        seed: any non-negative number; the same seed gives the same town and drive, bit for bit.
+        seed: any number from 0 below 2**63; the same seed gives the same town and drive, bit for bit.
         seconds: length; ``round(seconds * frame_rate_hz)`` frames. A longer drive begins with the shorter one.
         frame_rate_hz: frames a second.
         rig: name of a camera rig in ``everroad.scenario.rigs.RIGS``.
 
     Raises:
-        ValueError: a negative seed, a length or rate that is not positive, more than ``MAX_SECONDS`` or
+        ValueError: a seed outside of that, a length or rate that is not positive, more than ``MAX_SECONDS`` or
             ``MAX_FRAMES``, or an unknown rig.
     """
     check_town(seed, seconds, frame_rate_hz, rig)

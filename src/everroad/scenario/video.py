@@ -43,8 +43,9 @@ class VideoOptions:
     poses: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.seconds is not None:
-            check_range("--seconds", self.seconds, 0.0, LONGEST_S, "s")
+        if self.seconds is not None and not 0 < self.seconds <= LONGEST_S:
+            wanted = f"more than 0 and at most {LONGEST_S:g} s"
+            raise ValueError(f"--seconds: expected {wanted}, got {self.seconds:g}; name others, or leave it out for all")
 
 
 def is_video(path: Path) -> bool:
@@ -154,6 +155,8 @@ def _said_of_break(path: Path, error: VideoBreakError) -> str:
     if error.until_s is None:
         return f"{path}: expected a readable video, got '{error}' before its first frame; check the file"
     whole_s = floor(error.until_s * 100) / 100
+    if whole_s == 0:
+        return f"{path}: expected a whole video, got '{error}' right after its beginning; copy the file again"
     return (
         f"{path}: expected a whole video, got '{error}' after {whole_s:g} s; pass --seconds {whole_s:g} for what is whole, or "
         "copy the file again"

@@ -25,6 +25,8 @@ ASSUMED_HEIGHT_M = 1.5
 ASSUMED_AHEAD_M = 1.7
 # Of one side of the picture after the resize: less than this is rounding, more is a picture stretched.
 STRETCH_PX = 1.0
+# Of either side of a picture that is written (ours): below it nothing is to be seen, and lenses make no sense.
+LEAST_PX = 16
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,18 @@ class PictureFit:
 
 
 def fit_pictures(known: VideoCamera, width_px: int, height_px: int) -> PictureFit:
-    """What to do with pictures of this size. Raises ``ValueError`` for a crop outside of them, and for a size that is larger
-    than what is cropped or stretches it."""
+    """What to do with pictures of this size. Raises ``ValueError`` for a crop outside of them, for a size that is larger than
+    what is cropped or stretches it, and for pictures of less than ``LEAST_PX`` a side."""
+    got = f"got {width_px}x{height_px}"
     if max(width_px, height_px) > LARGEST_PX:
-        raise ValueError(
-            f"expected pictures of at most {LARGEST_PX} px a side, got {width_px}x{height_px}; encode them smaller"
-        )
+        raise ValueError(f"video: expected pictures of at most {LARGEST_PX} px a side, {got}; encode them smaller")
+    if min(width_px, height_px) < LEAST_PX:
+        raise ValueError(f"video: expected pictures of at least {LEAST_PX} px a side, {got}; take a larger one")
     crop = _whole_numbers("--crop", known.crop, "left,top,width,height", ",", 4)
     left, top, width, height = crop or (0, 0, width_px, height_px)
-    if width < 1 or height < 1 or left + width > width_px or top + height > height_px:
-        raise ValueError(f"--crop: expected a part of the picture of {width_px}x{height_px}, got {known.crop}; name another")
+    if min(width, height) < LEAST_PX or left + width > width_px or top + height > height_px:
+        wanted = f"a part of the picture of {width_px}x{height_px}, {LEAST_PX} px a side at least"
+        raise ValueError(f"--crop: expected {wanted}, got {known.crop}; name another")
     out_width, out_height = _whole_numbers("--size", known.size, "WIDTHxHEIGHT", "x", 2) or (width, height)
     _check_size(left, top, width, height, out_width, out_height)
     scale_x, scale_y = out_width / width, out_height / height
@@ -104,10 +108,9 @@ def fit_pictures(known: VideoCamera, width_px: int, height_px: int) -> PictureFi
 
 def _check_size(left: int, top: int, width: int, height: int, out_width: int, out_height: int) -> None:
     """Refuses to enlarge (nothing is gained, and whoever needs it enlarges) and to stretch."""
-    if out_width < 1 or out_height < 1 or out_width > width or out_height > height:
-        raise ValueError(
-            f"--size: expected 1x1 to {width}x{height}, what there is to see, got {out_width}x{out_height}; name a smaller one"
-        )
+    if min(out_width, out_height) < LEAST_PX or out_width > width or out_height > height:
+        wanted = f"{LEAST_PX}x{LEAST_PX} to {width}x{height}, what there is to see"
+        raise ValueError(f"--size: expected {wanted}, got {out_width}x{out_height}; name another")
     if abs(height * out_width / width - out_height) > STRETCH_PX:
         cut_width, cut_height = (
             min(width, round(height * out_width / out_height)),

@@ -44,10 +44,11 @@ class PoseTable:
 
 
 def read_poses_csv(path: Path) -> PoseTable:
-    """A table with ``FULL_COLUMNS`` or ``FLAT_COLUMNS``; other columns are not read. Positions are shifted by whole metres (z
-    by centimetres), so that the first one is near the origin.
+    """A table with ``FULL_COLUMNS`` or ``FLAT_COLUMNS``; columns with other names are not read. Positions are shifted by whole
+    metres (z by centimetres), so that the first one is near the origin.
 
-    Raises ``ValueError`` for a file that cannot be read, missing columns, cells that are no finite numbers, quaternions that
+    Raises ``ValueError`` for a file that cannot be read, columns that are missing, doubled or of both kinds at once, rows of
+    more cells than the header has, cells that are no finite numbers, quaternions that
     are not of unit length, and times that do not increase.
     """
     try:
@@ -60,15 +61,28 @@ def read_poses_csv(path: Path) -> PoseTable:
         wanted = " or ".join(",".join(names) for names in (FULL_COLUMNS, FLAT_COLUMNS))
         got = ",".join(header)[:80] or "nothing"
         raise ValueError(f"{path}: expected the columns {wanted} in the first line, got {got}; name them so")
+    _check_header(header, columns, path)
     if len(rows) == 1:
         raise ValueError(f"{path}: expected at least one row of numbers, got none; add one")
-    table = _numbers(rows[1:], [header.index(name) for name in columns], columns, path)
+    table = _numbers(rows[1:], [header.index(name) for name in columns], columns, len(header), path)
     try:
         time_s, poses = _checked(table)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     x, y, z = poses.translation_m[0]
     return PoseTable(path, time_s, Poses(poses.translation_m - [np.round(x), np.round(y), np.round(z, 2)], poses.rotation_wxyz))
+
+
+def _check_header(header: list[str], columns: tuple[str, ...], path: Path) -> None:
+    """Raises ``ValueError`` where the header leaves open which column counts."""
+    names = {*FULL_COLUMNS, *FLAT_COLUMNS}
+    doubled = [name for i, name in enumerate(header) if name in names and name in header[:i]]
+    if doubled:
+        raise ValueError(f"{path}: expected every column once, got {doubled[0]} more than once; rename or drop one")
+    unused = [name for name in header if name in names - set(columns)]
+    if unused:
+        wanted = f"the columns {','.join(columns)} alone of those that tell poses"
+        raise ValueError(f"{path}: expected {wanted}, got {','.join(unused)} too; drop it, or name all of the other kind")
 
 
 def _text(path: Path) -> str:
@@ -78,9 +92,12 @@ def _text(path: Path) -> str:
         raise ValueError(f"{path}: expected a table in UTF-8, got '{error}'; save it as CSV") from None
 
 
-def _numbers(rows: list[list[str]], at: list[int], columns: tuple[str, ...], path: Path) -> Float[ndarray, "n c"]:
+def _numbers(rows: list[list[str]], at: list[int], columns: tuple[str, ...], cells: int, path: Path) -> Float[ndarray, "n c"]:
     table = np.empty((len(rows), len(at)))
     for i, row in enumerate(rows):
+        if any(cell.strip() for cell in row[cells:]):
+            wanted = f"{cells} cells in row {i + 1} below the header, as many as it has"
+            raise ValueError(f"{path}: expected {wanted}, got {len(row)}; mend it (numbers take a point, not a comma)")
         for j, (column, name) in enumerate(zip(at, columns, strict=True)):
             cell = row[column] if column < len(row) else ""
             try:

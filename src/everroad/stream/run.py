@@ -159,7 +159,9 @@ def _plan(
     watch = Stopwatch(device)
     with watch.stage("start"):
         painted = painted_frames(source)
-        wanted = start or ("recorded" if source.recorded_path(0) else "painter")
+        wanted, names = start or ("recorded" if source.recorded_path(0) else "painter"), [source.camera.name]
+        if wanted == "recorded":
+            refuse_bad_recorded(source.scenario, source.image_folder, names, [0], "start from the painter's or a file")
         name, picture = ("none", None) if wanted == "none" else start_image(source, wanted, painted)
         state = start_stream(
             world_model,
@@ -172,8 +174,7 @@ def _plan(
             model_hash=made_with.model_hash,
         )
     if reference and wanted == "recorded":
-        names, indices = [source.camera.name], range(1, frames + 1)
-        refuse_bad_recorded(source.scenario, source.image_folder, names, indices, "leave the reference out")
+        refuse_bad_recorded(source.scenario, source.image_folder, names, range(1, frames + 1), "leave the reference out")
     shown = (_recorded_frames(source) if wanted == "recorded" else painted) if reference else None
     facts = {
         "scenario": {

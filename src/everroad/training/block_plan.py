@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from math import inf
 
 from everroad.data.blocks import BlockShape
 from everroad.data.recordings import Cameras
+from everroad.training.overrides import NEVER_EMPTY
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,17 @@ class RecordedPlan:
     paints towns. Of each recording only what lies before ``until_s`` is used, of its cameras the front one or all;
     ``vertical_anchor`` says where a taller picture is cropped (``conditions.rig``)."""
 
-    path: str = ""
+    path: str = field(default="", metadata=NEVER_EMPTY)
     until_s: float | None = None
     cameras: Cameras = "front"
     vertical_anchor: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.until_s is not None and not self.until_s > 0:
-            raise ValueError(f"until_s: expected more than 0, or none for all of each recording, got {self.until_s}")
+        if self.until_s is not None and not 0 < self.until_s < inf:
+            wanted = "more than 0 s, or none for all of each recording"
+            raise ValueError(f"until_s: expected {wanted}, got {self.until_s}; name a time within, or leave it out")
         if not 0 <= self.vertical_anchor <= 1:
-            raise ValueError(f"vertical_anchor: expected 0 (top) to 1 (bottom), got {self.vertical_anchor}")
+            raise ValueError(f"vertical_anchor: expected 0 (top) to 1 (bottom), got {self.vertical_anchor}; name another")
+        given = [item.name for item in fields(self) if getattr(self, item.name) != item.default]
+        if given and not self.path:
+            raise ValueError(f"path: expected the recordings beside {', '.join(given)}, got none; name them, or drop the rest")

@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 WORDS_OF_BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 NONE_WORD = "none"
+# Metadata of a text field whose default "" nobody can mean by "key=": an unset variable of a shell would be taken for it.
+NEVER_EMPTY = {"never_empty": True}
 
 
 def apply_overrides(config: T, overrides: Sequence[str]) -> T:
@@ -20,13 +22,16 @@ def apply_overrides(config: T, overrides: Sequence[str]) -> T:
 
     Values are parsed by the field's type: int (``1_000`` and ``1e3`` too), float, bool, str, ``Path``, ``Literal``, tuples
     (``1,5,10``) and ``X | None`` (``none``). The last of several overrides of one key counts. Raises ``ValueError`` for an
-    unknown key (with the nearest known ones), a value of another type, and whatever ``__post_init__`` refuses.
+    unknown key (with the nearest known ones), a value of another type, an empty one of a field marked ``NEVER_EMPTY``, and
+    whatever ``__post_init__`` refuses.
     """
     changes: dict[str, Any] = {}
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
-            raise ValueError(f"override '{override}': expected key=value, such as optimiser.learning_rate=1e-4")
+            raise ValueError(
+                f"override '{override}': expected key=value, got another form; write it like optimiser.learning_rate=1e-4"
+            )
         _enter(changes, config, key, text)
     return _rebuild(config, changes)
 
@@ -73,6 +78,8 @@ def _enter(changes: dict[str, Any], config: Any, key: str, text: str) -> None:
         elif is_dataclass(value):
             inner = ", ".join(f"{key}.{field.name}" for field in fields(value))
             raise ValueError(f"override '{key}={text}': expected one value, got a group; set one of {inner}")
+        elif not text and next(field for field in fields(where) if field.name == name).metadata == NEVER_EMPTY:
+            raise ValueError(f"override '{key}=': expected a value, got none; name one, or leave it out")
         else:
             here[name] = _parse(get_type_hints(type(where))[name], text, key)
 
@@ -93,14 +100,14 @@ def _rebuild(config: Any, changes: dict[str, Any], prefix: str = "") -> Any:
     try:
         return replace(config, **whole)
     except ValueError as error:  # a group names its own field; the user typed the whole path
-        raise ValueError(f"{prefix}{error}") from None
+        raise ValueError(f"{prefix}{error}{'' if ';' in str(error) else '; name another'}") from None
 
 
 def _parse(kind: Any, text: str, key: str) -> Any:
     try:
         return _parsed(kind, text)
     except ValueError:
-        raise ValueError(f"override '{key}={text}': expected {_name(kind)}, got '{text}'") from None
+        raise ValueError(f"override '{key}={text}': expected {_name(kind)}, got '{text}'; write one such") from None
 
 
 def _parsed(kind: Any, text: str) -> Any:

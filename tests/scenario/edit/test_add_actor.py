@@ -9,7 +9,7 @@ from everroad.scenario.edit.add_actor import add_actor
 from everroad.scenario.edit.behaviours import BrakeHard, Cross, Cruise, CutIn, Parked
 from everroad.scenario.edit.placing import NearEgo, OnLane
 from everroad.scenario.sources import read_scenario
-from everroad.scenario.types import Actor, Scenario
+from everroad.scenario.types import Actor, Lane, Scenario
 
 from ..strategies import difference
 from ..towns import SEEDS, town
@@ -113,11 +113,48 @@ def test_an_id_that_is_taken_and_a_lane_without_a_map_are_refused():
     from dataclasses import replace
 
     scenario = replace(road(with_map=False), actors=(standing("car", 300.0, 40.0),))
-    for name in ("car", "ego", ""):
+    for name in ("car", "ego"):
         with pytest.raises(ValueError, match="track id: expected a new one"):
             add_actor(scenario, name, NearEgo(100.0), Parked())
     with pytest.raises(ValueError, match="expected a scenario whose map has lanes"):
         add_actor(scenario, "new", OnLane("inner"), Parked())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "printable letters without blanks around them, got ''"),
+        (" ", "printable letters without blanks around them, got ' '"),
+        ("car ", "printable letters without blanks around them, got 'car '"),
+        ("a\nb", r"printable letters without blanks around them, got 'a\nb'"),
+        ("a\x1b[31m", r"printable letters without blanks around them, got 'a\x1b[31m'"),
+        ("*", "none of * ? [, which are wildcards of remove, got '*'"),
+        ("car[1]", "none of * ? [, which are wildcards of remove, got 'car[1]'"),
+        ("x" * 101, "at most 100 letters, got 101; name a shorter one"),
+    ],
+)
+def test_an_id_that_cannot_be_named_later_is_refused(name, words):
+    with pytest.raises(ValueError, match=r"^track id: expected ") as caught:
+        add_actor(road(), name, NearEgo(100.0), Parked())
+    assert words in str(caught.value)
+    assert add_actor(road(), "Größe 2", NearEgo(200.0), Parked()).actors[-1].track_id == "Größe 2"
+
+
+@pytest.mark.parametrize("left_m", [float("nan"), float("inf"), -100.1, 1e9])
+def test_a_place_far_aside_is_refused(left_m):
+    for place in (NearEgo(100.0, left_m=left_m), OnLane("inner", left_m=left_m)):
+        with pytest.raises(ValueError, match=r"^left_m: expected finite numbers, -100 to 100 m, got "):
+            add_actor(road(), "new", place, Parked())
+
+
+def test_a_lane_without_length_is_refused():
+    from dataclasses import replace
+
+    scenario = road()
+    point = Lane("point", np.tile([200.0, 3.5, 0.0], (2, 1)), 3.5)
+    scenario = replace(scenario, map=replace(scenario.map, lanes=(point, *scenario.map.lanes)))
+    with pytest.raises(ValueError, match=r"^lane point: expected a lane of 0.1 m at least, got 0 m; name another or mend"):
+        add_actor(scenario, "new", OnLane("point"), Parked())
 
 
 def test_negative_numbers_are_refused_where_the_behaviour_is_made():

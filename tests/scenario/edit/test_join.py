@@ -10,6 +10,7 @@ from everroad.scenario.edit.join import join
 from everroad.scenario.edit.look import with_look
 from everroad.scenario.edit.rigid import moved
 from everroad.scenario.edit.time import cut
+from everroad.scenario.resample import resample
 from everroad.scenario.rigs import with_rig
 from everroad.scenario.types import GroundHeight, Signal
 
@@ -84,3 +85,17 @@ def test_without_moving_the_poses_must_meet():
     with pytest.raises(ValueError, match=r"join: expected the second to start where the first ends, got 100\.000 m between"):
         join(whole, whole, move=False)
     assert len(join(cut(whole, 0, 60), cut(whole, 60, 120), move=False)) == 121
+
+
+def test_two_frame_rates_are_refused_and_jitter_is_not():
+    first = road()
+    slower = replace(resample(road(), 10.0), name="slower")
+    with pytest.raises(ValueError, match=r"^join: expected two scenarios of one frame rate, got 12 Hz and 10 Hz; bring"):
+        join(first, slower)
+    assert len(join(first, resample(slower, 12.0))) == 241
+    # 29.97 and 30 frames a second are called the same; one frame alone has no rate.
+    assert len(join(resample(first, 30.0), replace(resample(first, 29.97), name="other"))) > 500
+    assert len(join(cut(first, 0, 0), slower)) == len(slower)
+    # Time stamps that jitter: two pieces of one recording are joined whatever their means are.
+    jitter = replace(first, time_s=first.time_s + np.where(np.arange(121) % 2, 0.02, 0.0))
+    assert join(cut(jitter, 0, 1), cut(jitter, 1, 3)).time_s.tolist() == pytest.approx(jitter.time_s[:4].tolist())

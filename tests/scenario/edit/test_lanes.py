@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from everroad.scenario.edit.lanes import find_spot, get_lane, index_lanes, lane_length_m, route, turn_of
+from everroad.scenario.types import Lane, VectorMap
 
 from ..towns import SEEDS, town
 from .straight import road
@@ -31,6 +33,17 @@ def test_a_route_goes_on_and_comes_from_somewhere():
         assert after in lanes.by_id[before].successors
     hops = np.linalg.norm(np.diff(points[:, :2], axis=0), axis=1)
     assert hops.sum() == pytest.approx(sum(lane_length_m(lanes.by_id[i]) for i in ids), abs=0.5)
+
+
+def test_points_that_come_twice_have_no_direction():
+    there, end = [0.0, 0.0, 0.0], [0.0, 50.0, 0.0]
+    point, doubled = Lane("point", np.array([there, there]), 3.5), Lane("north", np.array([there, there, end, end]), 3.5)
+    lanes = index_lanes(replace(road(), map=VectorMap(lanes=(point, doubled))))
+    assert find_spot(lanes, np.zeros(2), 0.0) is None  # nobody runs east
+    assert find_spot(lanes, np.zeros(2), np.pi / 2).lane_id == "north"
+    assert turn_of(doubled) == 0
+    bent = Lane("bent", np.array([there, end, [-50.0, 50.0, 0.0], [-50.0, 50.0, 0.0]]), 3.5)
+    assert turn_of(bent) == pytest.approx(np.pi / 2)
 
 
 def test_an_unknown_lane_is_refused_with_a_near_match():

@@ -177,7 +177,7 @@ def test_key_frames_of_a_whole_scenario_are_refused(root, tmp_path, capsys):
 def test_only_a_data_set_has_something_to_choose(root, tmp_path):
     convert_scenario(root, tmp_path / "a.json")
     with pytest.raises(
-        ValueError, match=r"a\.json: expected a data set in nuScenes' format to choose from, got a choice of scene"
+        ValueError, match=r"a\.json: expected a data set in nuScenes' format to choose from, got a choice of --scene"
     ):
         read_scenario(tmp_path / "a.json", choice=SceneChoice(scene="scene-0061"))
     assert len(read_scenario(tmp_path / "a.json", choice=SceneChoice())) == 16

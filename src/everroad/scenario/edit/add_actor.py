@@ -15,6 +15,7 @@ from everroad.scenario.edit.overlap import EGO, check_no_new_overlap
 from everroad.scenario.edit.placing import NearEgo, Place, Placed, locate_place
 from everroad.scenario.types import CATEGORIES, Actor, Scenario
 
+LONGEST_ID = 100  # letters (ours)
 # Usual sizes, metres (ours; those of the authored towns' traffic where it has such). A cyclist's box holds the rider.
 SIZES_LWH_M: dict[str, tuple[float, float, float]] = {
     "vehicle.car": (4.55, 1.86, 1.58),
@@ -78,7 +79,8 @@ def add_actor(
     leaves the map or asks for more than a road user can do, and an overlap (with the frame and both ids).
     """
     taken = {EGO, *(actor.track_id for actor in scenario.actors)}
-    if track_id in taken or not track_id:
+    _check_name(track_id)
+    if track_id in taken:
         raise ValueError(f"track id: expected a new one, got '{track_id}'; name another")
     last = float(scenario.time_s[-1])
     until = last if until_s is None else until_s
@@ -105,6 +107,17 @@ def with_actor(scenario: Scenario, actor: Actor, *, allow_overlap: bool = False)
     """The scenario with this actor too. Raises ``ValueError`` for a new overlap unless it is allowed."""
     added = replace(scenario, actors=(*scenario.actors, actor))
     return added if allow_overlap else check_no_new_overlap(scenario, added)
+
+
+def _check_name(track_id: str) -> None:
+    """Raises ``ValueError`` for an id that nobody could name later on: ``remove`` takes wildcards."""
+    shown = repr(track_id[:60])
+    if not track_id or track_id != track_id.strip() or not track_id.isprintable():
+        raise ValueError(f"track id: expected printable letters without blanks around them, got {shown}; name another")
+    if set(track_id) & set("*?["):
+        raise ValueError(f"track id: expected none of * ? [, which are wildcards of remove, got {shown}; name another")
+    if len(track_id) > LONGEST_ID:
+        raise ValueError(f"track id: expected at most {LONGEST_ID} letters, got {len(track_id)}; name a shorter one")
 
 
 def _width(scenario: Scenario, placed: Placed) -> float | None:

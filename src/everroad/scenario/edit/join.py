@@ -20,6 +20,8 @@ from everroad.scenario.types import Actor, Camera, Poses, Scenario, Signal
 # A seam nearer than this needs no move.
 _SAME_PLACE_M, _SAME_HEADING = 1e-6, 1e-9
 _STAMP_SLACK_NS = 1000
+# Mean frame rates further apart than this share are two rates (ours); measured time stamps jitter by less.
+_SAME_RATE = 0.02
 
 
 def join(first: Scenario, second: Scenario, *, move: bool = True) -> Scenario:
@@ -32,10 +34,11 @@ def join(first: Scenario, second: Scenario, *, move: bool = True) -> Scenario:
       maps count once. Ground heights: the first one's where it knows them.
     - Name, source, appearance seed and stamp are the first one's.
 
-    Raises ``ValueError`` for different rigs, weathers or times of day, a scenario of a single frame as the second, and, without
-    ``move``, for a seam that does not meet.
+    Raises ``ValueError`` for different rigs, frame rates, weathers or times of day, a scenario of a single frame as the second,
+    and, without ``move``, for a seam that does not meet.
     """
     _check_alike(first, second)
+    _check_rates(first, second)
     end, start = first.world_from_ego.matrix(len(first) - 1), second.world_from_ego.matrix(0)
     new_from_old = end @ geometry.invert(start)
     apart_m = float(np.linalg.norm(end[:3, 3] - start[:3, 3]))
@@ -75,6 +78,14 @@ def _check_alike(first: Scenario, second: Scenario) -> None:
         a, b = getattr(first, what), getattr(second, what)
         if a != b:
             raise ValueError(f"join: expected one {what} throughout, got {a} and {b}; change one of them first")
+
+
+def _check_rates(first: Scenario, second: Scenario) -> None:
+    """Consecutive pieces of one recording, whose time stamps may jitter, are not compared."""
+    a, b = first.frame_rate_hz, second.frame_rate_hz
+    if len(first) > 1 and abs(a - b) > _SAME_RATE * max(a, b) and not _consecutive(first, second):
+        mend = "bring them to one with everroad scenario convert --frame-rate"
+        raise ValueError(f"join: expected two scenarios of one frame rate, got {a:.4g} Hz and {b:.4g} Hz; {mend}")
 
 
 def _same_camera(a: Camera, b: Camera) -> bool:

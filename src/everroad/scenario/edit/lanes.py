@@ -78,7 +78,8 @@ def find_spot(
     distance = np.linalg.norm(apart - share[:, None] * hop, axis=1)
     wanted = yaw_rad + (np.pi if opposite else 0.0)
     turn = (np.arctan2(hop[:, 1], hop[:, 0]) - wanted + np.pi) % (2 * np.pi) - np.pi
-    distance = np.where(np.abs(turn) < _SAME_WAY_RAD, distance, np.inf)
+    # A point that comes twice has no direction.
+    distance = np.where((np.abs(turn) < _SAME_WAY_RAD) & (length > 1e-6), distance, np.inf)
     best = int(np.argmin(distance))
     if not distance[best] <= reach_m:
         return None
@@ -127,7 +128,9 @@ def _straightest(lanes: Lanes, lane_id: str, *, forward: bool) -> str | None:
 
 
 def _heading(line_m: ndarray, *, end: bool) -> float:
-    hop = line_m[-1] - line_m[-2] if end else line_m[1] - line_m[0]
+    hops = np.diff(line_m[:, :2], axis=0)
+    hops = hops[np.linalg.norm(hops, axis=1) > 1e-6]  # a point that comes twice has no direction
+    hop = (hops[-1] if end else hops[0]) if len(hops) else np.zeros(2)
     return float(np.arctan2(hop[1], hop[0]))
 
 

@@ -16,8 +16,11 @@ def with_look(
     """The scenario under another sky, or with other houses, colours and trees; ``None`` leaves a thing as it is.
 
     Recorded images go where weather or time of day change, since they show the old ones. Raises ``ValueError`` for a weather or
-    a time of day that there is not.
+    a time of day that there is not, and for a seed beyond 63 bits or below 0.
     """
+    if appearance_seed is not None and not 0 <= appearance_seed < 2**63:
+        got = str(appearance_seed)[:40]
+        raise ValueError(f"appearance: expected a whole number from 0 to {2**63 - 1}, got {got}; name another")
     changed = replace(
         scenario,
         weather=scenario.weather if weather is None else weather,

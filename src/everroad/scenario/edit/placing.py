@@ -19,6 +19,8 @@ SIDES: tuple[str, ...] = get_args(Side)
 LANE_WIDTH_M = 3.5  # where no map says
 # How far courses reach beyond what is asked for, and how far they run straight on where no map says.
 REACH_M, BLIND_M = 400.0, 400.0
+MOST_ASIDE_M = 100.0
+SHORTEST_LANE_M = 0.1  # below it a lane has no direction
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def ego_way(scenario: Scenario, lanes: Lanes | None) -> EgoWay:
 
 def locate_place(scenario: Scenario, place: Place) -> Placed:
     """The place on its course. Raises ``ValueError`` for an unknown lane, a place off it or a time outside the scenario."""
+    check_range("left_m", place.left_m, -MOST_ASIDE_M, MOST_ASIDE_M, "m")
     lanes = index_lanes(scenario)
     if isinstance(place, OnLane):
         return _on_lane(lanes, place)
@@ -117,6 +120,9 @@ def locate_place(scenario: Scenario, place: Place) -> Placed:
 
 def _on_lane(lanes: Lanes | None, place: OnLane) -> Placed:
     length = lane_length_m(get_lane(lanes, place.lane_id))
+    if length < SHORTEST_LANE_M:
+        wanted = f"a lane of {SHORTEST_LANE_M:g} m at least"
+        raise ValueError(f"lane {place.lane_id}: expected {wanted}, got {length:.3g} m; name another or mend the map")
     if not 0.0 <= place.along_m <= length:
         raise ValueError(f"along_m: expected 0 to {length:.1f} on {place.lane_id}, got {place.along_m:g}; choose a place on it")
     assert lanes is not None

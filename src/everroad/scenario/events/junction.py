@@ -18,6 +18,9 @@ _CAR = "vehicle.car"
 _LOOK_M = 30.0  # how far around the conflict point the ways are looked at
 _SEEN_M = 15.0  # before and after the conflict the other one is there for this long at least
 _TURN_SHARE = 0.9  # of the hardest turn: what is sampled at frames may be a little harder than the course
+# The ego goes straight on where its heading stays within the second over the first before and after the conflict point; who
+# turns itself meets oncoming traffic from the side (ours).
+_STRAIGHT_M, _STRAIGHT_RAD = 15.0, np.radians(25.0)
 Kind = Literal["left turn", "red light", "no signal"]
 
 
@@ -57,15 +60,15 @@ def stage_junction(scene: Scene, wanted: LeftTurnAcross | RedLight | CrossingPat
         return Cast(actor_on(scene, name, _CAR, course, plan, within_m=within_m))
     raise DoesNotFitError(
         {
-            "left turn": "no oncoming lane turns left across the ego's way then",
-            "red light": "no lane with a red light crosses the ego's way then",
-            "no signal": "no lane without a signal crosses the ego's way then",
+            "left turn": "no oncoming lane turns left across the ego's way straight on then",
+            "red light": "no lane with a red light crosses the ego's way straight on then",
+            "no signal": "no lane without a signal crosses the ego's way straight on then",
         }[kind]
     )
 
 
 def _crossing_lanes(scene: Scene, at_s: float, kind: Kind) -> list[str]:
-    """Junction lanes whose lines cross the ego's way in the next seconds, from the wanted direction."""
+    """Junction lanes that cross the ego's way in the next seconds, where it goes straight on, from the wanted direction."""
     lanes: Lanes | None = scene.lanes
     assert lanes is not None
     from_m, to_m = scene.ego_s(at_s), scene.ego_s(at_s + 4.0) + 15.0
@@ -81,6 +84,8 @@ def _crossing_lanes(scene: Scene, at_s: float, kind: Kind) -> list[str]:
         meeting = shapely.get_coordinates(way.intersection(shapely.LineString(lane.centerline_m[:, :2])))
         if len(meeting) != 1:
             continue
+        if not _straight_on(scene, float(way.project(shapely.Point(meeting[0]))) + from_m):
+            continue
         ego = ahead[min(int(way.project(shapely.Point(meeting[0])) / scene.course.spacing_m), len(ahead) - 2) :][:2]
         heading = np.arctan2(*(ego[1] - ego[0])[::-1])
         first = lane.centerline_m[1] - lane.centerline_m[0]
@@ -93,6 +98,12 @@ def _crossing_lanes(scene: Scene, at_s: float, kind: Kind) -> list[str]:
         if fits:
             out.append(lane_id)
     return out
+
+
+def _straight_on(scene: Scene, s_m: float) -> bool:
+    """Whether the ego's way is straight around an arc length."""
+    first, last = (round((s_m + sign * _STRAIGHT_M) / scene.course.spacing_m) for sign in (-1, 1))
+    return bool(np.ptp(scene.course.yaw_rad[max(first, 0) : last + 1]) <= _STRAIGHT_RAD)
 
 
 def _conflict(scene: Scene, course: Course, lane_id: str) -> Conflict | None:
