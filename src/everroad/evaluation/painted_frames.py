@@ -7,10 +7,7 @@ Axis letters: ``n`` pictures, ``h w`` pixels.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from everroad import __version__
@@ -26,13 +22,12 @@ from everroad.conditions.rig import fit_camera, front_camera, jitter_camera
 from everroad.data.addressing import addressed_generator, addressed_seed, digest
 from everroad.data.blocks import FIRST_EVALUATION_SEED
 from everroad.data.clips import FRAME_RATE_HZ
-from everroad.data.tensor_files import save_tensors
+from everroad.evaluation.painted_cache import cached_towns
 from everroad.render.painter import Painter
 from everroad.scenario.town import author_town
 from everroad.scenario.types import Camera
 
 FORMAT_VERSION = 1
-NICENESS = 5  # rendering gives way to whatever else the machine does
 
 
 @dataclass(frozen=True)
@@ -123,66 +118,11 @@ def painted_frames(
 
     Files of other sets in the folder are deleted. ``progress`` hears (towns ready, towns in all).
     """
-    paths = [cache_dir / f"painted-{i:05d}-{_tag(config)}.safetensors" for i in range(config.towns)]
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    for other in set(cache_dir.glob("painted-*.safetensors*")) - set(paths):
-        other.unlink(missing_ok=True)
-    missing = [i for i, path in enumerate(paths) if not _is_whole(path)]
-    done = config.towns - len(missing)
-    for _ in _render_all(config, paths, missing, workers):
-        done += 1
-        if progress is not None:
-            progress(done, config.towns)
-    parts = [_read(path) for path in paths]
-    return PaintedFrames(torch.cat([part.images for part in parts]), torch.cat([part.semantic for part in parts]))
+    tag = digest({"format_version": FORMAT_VERSION, "config": config, "painter": painter_digest(), "everroad": __version__})
+    made = cached_towns("painted", tag, config, config.towns, _town, cache_dir, workers=workers, progress=progress)
+    return PaintedFrames(made["images"], made["semantic"])
 
 
-def _tag(config: PaintedSet) -> str:
-    return digest({"format_version": FORMAT_VERSION, "config": config, "painter": painter_digest(), "everroad": __version__})
-
-
-def _render_all(config: PaintedSet, paths: list[Path], missing: list[int], workers: int) -> Iterator[int]:
-    if not workers or len(missing) < 2:
-        for i in missing:
-            yield _write(config, i, paths[i])
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_settle) as pool:
-        try:
-            for future in as_completed([pool.submit(_write, config, i, paths[i]) for i in missing]):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _settle() -> None:
-    import cv2
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    os.nice(max(NICENESS - os.nice(0), 0))
-
-
-def _write(config: PaintedSet, town_index: int, path: Path) -> int:
+def _town(config: PaintedSet, town_index: int) -> dict[str, Tensor]:
     made = render_painted(config, town_index)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        save_tensors({"images": made.images, "semantic": made.semantic}, beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return town_index
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {"images", "semantic"} == set(file.keys())
-    except (OSError, SafetensorError):
-        return False
-
-
-def _read(path: Path) -> PaintedFrames:
-    with safe_open(path, framework="pt") as file:
-        return PaintedFrames(file.get_tensor("images"), file.get_tensor("semantic"))
+    return {"images": made.images, "semantic": made.semantic}
