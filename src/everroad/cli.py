@@ -146,7 +146,7 @@ def _recipe(name: str) -> Any:
     """The recipe of that name, from the tables of all packages that train something."""
     import difflib
 
-    from everroad.evaluation.segmenter_recipe import EVALUATION_RECIPES
+    from everroad.evaluation.recipes import EVALUATION_RECIPES
     from everroad.training.recipes import RECIPES
 
     recipes = {**RECIPES, **EVALUATION_RECIPES}

@@ -13,7 +13,7 @@ import torch
 from everroad.evaluation import segmenter_recipe as module
 from everroad.evaluation.painted_frames import PaintedFrames
 from everroad.evaluation.segmenter import SegmenterConfig
-from everroad.evaluation.segmenter_recipe import EVALUATION_RECIPES, PALETTE, SegmenterRecipe, dice
+from everroad.evaluation.segmenter_recipe import PALETTE, SEGMENTER_RECIPES, SegmenterRecipe, dice
 from everroad.render.semantics import SEMANTIC_CLASSES
 from everroad.training.engine import train
 from everroad.training.overrides import apply_overrides
@@ -31,7 +31,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SegmenterRecipe:
     painted = PaintedFrames(torch.from_numpy(grey)[:, None].repeat(1, 3, 1, 1), torch.from_numpy(semantic))
     monkeypatch.setattr(module, "painted_frames", lambda config, cache_dir, workers: painted)
     monkeypatch.setattr(SegmenterRecipe, "sample_strip", lambda self, network, train_step: None)
-    recipe = EVALUATION_RECIPES["segmenter"]
+    recipe = SEGMENTER_RECIPES["segmenter"]
     assert isinstance(recipe, SegmenterRecipe)
     return replace(
         recipe,
@@ -94,4 +94,4 @@ def test_a_colour_for_each_class() -> None:
 )
 def test_settings_that_cannot_be_are_refused(override: str) -> None:
     with pytest.raises(ValueError, match=rf"^{override.split('=')[0]}: expected"):
-        apply_overrides(EVALUATION_RECIPES["segmenter"], [override])
+        apply_overrides(SEGMENTER_RECIPES["segmenter"], [override])

@@ -6,7 +6,6 @@ generation. Axis letters: ``b`` pictures, ``c`` classes, ``h w`` pixels.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from everroad.data.tensor_files import save_tensors
-from everroad.model.checkpoint import file_sha256, load_weights, packaged_path, read_safetensors
-from everroad.model.config import config_from_json, config_to_json
+from everroad.evaluation.judge_files import filled, read_judge, save_judge
+from everroad.model.checkpoint import packaged_path
 from everroad.render.semantics import SEMANTIC_CLASSES
 
 FORMAT_VERSION = 1
@@ -87,19 +85,7 @@ def _check_size(height_px: int, width_px: int) -> None:
 
 def save_segmenter(segmenter: Segmenter, path: Path, card: dict[str, Any]) -> None:
     """Writes ``path`` and its card (same name, ``.json``), each beside and renamed. Kernels are stored in bfloat16."""
-    tensors = {name: _stored(tensor) for name, tensor in segmenter.state_dict().items()}
-    config = json.dumps(config_to_json(segmenter.config))
-    beside, card_beside = path.with_name(path.name + ".part"), path.with_name(path.name + ".card.part")
-    save_tensors(tensors, beside, {"format_version": str(FORMAT_VERSION), "kind": KIND, "config": config})
-    card = {**card, "format_version": FORMAT_VERSION, "kind": KIND, "sha256": file_sha256(beside)}
-    card_beside.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    beside.replace(path)
-    card_beside.replace(path.with_suffix(".json"))
-
-
-def _stored(tensor: Tensor) -> Tensor:
-    tensor = tensor.detach().cpu().contiguous()
-    return tensor.to(torch.bfloat16) if tensor.ndim > 1 else tensor
+    save_judge(segmenter, segmenter.config, KIND, FORMAT_VERSION, path, card)
 
 
 def load_segmenter(path: Path) -> tuple[Segmenter, dict[str, Any]]:
@@ -107,17 +93,10 @@ def load_segmenter(path: Path) -> tuple[Segmenter, dict[str, Any]]:
 
     Raises ``ValueError``: no such file, a pickle, a truncated file, another kind or version, weights that do not fit.
     """
-    tensors, metadata = read_safetensors(path)
-    kind, version = metadata.get("kind"), metadata.get("format_version")
-    if kind != KIND or version != str(FORMAT_VERSION):
-        raise ValueError(f"{path}: expected a segmenter of format {FORMAT_VERSION}, got {kind} of {version}; train it again")
-    segmenter = Segmenter(config_from_json(SegmenterConfig, json.loads(metadata["config"])))
-    if segmenter.config.classes != SEMANTIC_CLASSES:
-        raise ValueError(f"{path}: expected the painter's classes, got {', '.join(segmenter.config.classes)}; train it again")
-    load_weights(segmenter, tensors, str(path))
-    card_path = path.with_suffix(".json")
-    card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.is_file() else {}
-    return segmenter.eval(), {**card, "sha256": file_sha256(path)}
+    config, tensors, card = read_judge(path, KIND, FORMAT_VERSION, SegmenterConfig)
+    if config.classes != SEMANTIC_CLASSES:
+        raise ValueError(f"{path}: expected the painter's classes, got {', '.join(config.classes)}; train it again")
+    return filled(Segmenter(config), tensors, path), card
 
 
 def load_packaged_segmenter() -> tuple[Segmenter, dict[str, Any]]:

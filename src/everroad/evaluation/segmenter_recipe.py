@@ -112,8 +112,7 @@ def dice(logits: Float[Tensor, "b c h w"], classes: Tensor) -> Float[Tensor, ""]
     return (2 * both / either.clamp(min=1e-6))[truth.sum((0, 2, 3)) > 0].mean()
 
 
-# Joined with the tables of the other packages by the command line.
-EVALUATION_RECIPES: dict[str, Recipe] = {
+SEGMENTER_RECIPES: dict[str, Recipe] = {
     # everroad train segmenter dtype=bfloat16 on one core: see the card beside the weights for time and scores.
     "segmenter": SegmenterRecipe(
         name="segmenter",

@@ -16,7 +16,7 @@ from everroad.evaluation.layout_agreement import LAYOUT_CLASSES, agreement, over
 from everroad.evaluation.measure import Window
 from everroad.evaluation.reference import evaluation_seeds, open_town
 from everroad.evaluation.segmenter import Segmenter, save_segmenter
-from everroad.evaluation.segmenter_recipe import EVALUATION_RECIPES, SegmenterRecipe
+from everroad.evaluation.segmenter_recipe import SEGMENTER_RECIPES, SegmenterRecipe
 from everroad.model.checkpoint import load_weights, packaged_path
 from everroad.model.presets import get_preset
 from everroad.stream.hardware import describe_hardware, versions
@@ -45,7 +45,7 @@ def score(segmenter: Segmenter, town_seeds: Sequence[int], preset: str = "town")
 def ship(run_dir: Path, path: Path) -> dict[str, Any]:
     """Scores a run's averaged weights on evaluation towns, writes them and their card, and returns the card."""
     settings = json.loads((run_dir / "recipe.json").read_text(encoding="utf-8"))
-    recipe = EVALUATION_RECIPES["segmenter"]
+    recipe = SEGMENTER_RECIPES["segmenter"]
     assert isinstance(recipe, SegmenterRecipe)
     segmenter = Segmenter(recipe.network)
     load_weights(segmenter, load_run_weights(run_dir), str(run_dir))

@@ -1,0 +1,167 @@
+"""A small network that has learnt to see the painter's towns: what is where, how far, and how things move between two frames.
+
+Its features are what *town-FID*, *town-KID* and *town-FVD* compare. They are no FID and no FVD: those are of networks that saw
+photographs. It is trained on clean pictures alone, so that damage moves its features (``recipe``).
+Axis letters: ``b`` pictures, ``f`` frames of a clip, ``c`` classes, ``h w`` pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from everroad.render.semantics import SEMANTIC_CLASSES
+
+MULTIPLE_PX = 16
+GRID = (3, 4)  # cells of the picture whose contents the embedding tells
+REACH = 3  # cells of an eighth of the picture over which two frames are compared, each way
+
+
+@dataclass(frozen=True)
+class FeaturesConfig:
+    """Widths at a half, a quarter, an eighth and a sixteenth of the picture; of the embeddings of a picture and of a motion."""
+
+    widths: tuple[int, int, int, int] = (24, 48, 72, 96)
+    picture: int = 64
+    motion: int = 32
+    compared: int = 32
+    classes: tuple[str, ...] = SEMANTIC_CLASSES
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != 4 or min(*self.widths, self.picture, self.motion, self.compared) < 1:
+            raise ValueError(f"widths: expected four positive numbers, and positive embeddings, got {self}")
+
+    @property
+    def pooled(self) -> int:
+        """Features of one picture: means over it at a quarter, an eighth and a sixteenth."""
+        return sum(self.widths[1:])
+
+
+class Seen(NamedTuple):
+    """A picture at a half, a quarter, an eighth and a sixteenth of its size."""
+
+    half: Tensor
+    quarter: Tensor
+    eighth: Tensor
+    sixteenth: Tensor
+
+
+class Moved(NamedTuple):
+    """Between two frames: flow in pixels of the picture at an eighth of it, and the embedding of the motion."""
+
+    flow_px: Float[Tensor, "b 2 h8 w8"]
+    embedding: Float[Tensor, "b m"]
+
+
+class FeatureNetwork(nn.Module):
+    """Fully convolutional: any picture whose sides are multiples of 16."""
+
+    pooled_mean: Tensor
+    pooled_deviation: Tensor
+    embedding_mean: Tensor
+    embedding_deviation: Tensor
+    motion_mean: Tensor
+    motion_deviation: Tensor
+
+    def __init__(self, config: FeaturesConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = FeaturesConfig() if config is None else config
+        half, quarter, eighth, sixteenth = config.widths
+        classes = len(config.classes)
+        self.at_half = nn.Sequential(_layer(12, half), _layer(half, half))
+        self.at_quarter = nn.Sequential(_layer(4 * half, quarter, 1), _layer(quarter, quarter), _layer(quarter, quarter))
+        self.at_eighth = nn.Sequential(_layer(4 * quarter, eighth, 1), _layer(eighth, eighth), _layer(eighth, eighth))
+        self.at_sixteenth = nn.Sequential(
+            _layer(4 * eighth, sixteenth, 1), _layer(sixteenth, sixteenth), _layer(sixteenth, sixteenth)
+        )
+        self.to_eighth, self.to_quarter = nn.Conv2d(sixteenth, eighth, 1), nn.Conv2d(eighth, quarter, 1)
+        self.join_eighth, self.join_quarter = _layer(2 * eighth, eighth), _layer(2 * quarter, quarter)
+        self.classes, self.log_depth = nn.Conv2d(quarter, classes, 1), nn.Conv2d(quarter, 1, 1)
+        self.picture = nn.Linear(config.pooled, config.picture)
+        self.grid = nn.Linear(config.picture, classes * GRID[0] * GRID[1])
+        self.compared = nn.Conv2d(eighth, config.compared, 1)
+        self.motion = nn.Sequential(_layer((2 * REACH + 1) ** 2 + config.compared, 64), _layer(64, 64))
+        self.flow, self.moved, self.ego = (
+            nn.Conv2d(64, 2, 3, padding=1),
+            nn.Linear(64, config.motion),
+            nn.Linear(config.motion, 2),
+        )
+        # Of the training pictures, so that all features weigh alike; set when the network ships.
+        for name, width in (("pooled", config.pooled), ("embedding", config.picture), ("motion", config.motion)):
+            self.register_buffer(f"{name}_mean", torch.zeros(width))
+            self.register_buffer(f"{name}_deviation", torch.ones(width))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def see(self, images: Float[Tensor, "b 3 h w"]) -> Seen:
+        """The trunk, of pictures in [0, 1]. Raises ``ValueError`` for sides that are no multiples of 16."""
+        check_size(*images.shape[-2:])
+        half = self.at_half(F.pixel_unshuffle(images.contiguous(memory_format=torch.channels_last) - 0.5, 2))
+        quarter = self.at_quarter(F.pixel_unshuffle(half, 2))
+        eighth = self.at_eighth(F.pixel_unshuffle(quarter, 2))
+        return Seen(half, quarter, eighth, self.at_sixteenth(F.pixel_unshuffle(eighth, 2)))
+
+    def label(self, seen: Seen) -> tuple[Float[Tensor, "b c h4 w4"], Float[Tensor, "b h4 w4"]]:
+        """Logits of the semantic classes and the logarithm of the depth in metres, at a quarter of the size."""
+        h = self.join_eighth(torch.cat([seen.eighth, F.interpolate(self.to_eighth(seen.sixteenth), scale_factor=2)], 1))
+        h = self.join_quarter(torch.cat([seen.quarter, F.interpolate(self.to_quarter(h), scale_factor=2)], 1))
+        return self.classes(h), self.log_depth(h)[:, 0] + 3.0
+
+    def pool(self, seen: Seen) -> Float[Tensor, "b p"]:
+        """What is seen, averaged over the picture, at three scales."""
+        return torch.cat([h.float().mean((-2, -1)) for h in seen[1:]], 1)
+
+    def move(self, first: Seen, second: Seen) -> Moved:
+        """What moves from the first frame to the second."""
+        one, other = self.compared(first.eighth), self.compared(second.eighth)
+        h = self.motion(torch.cat([correlation(one, other), one], 1))
+        return Moved(8 * self.flow(h), self.moved(h.mean((-2, -1))))
+
+    @torch.no_grad()
+    def picture_features(self, seen: Seen) -> tuple[Float[Tensor, "b p"], Float[Tensor, "b e"]]:
+        """Of one picture: all features (for distances of pictures), and the embedding (for those of clips), in units of their
+        deviation over painted towns."""
+        pooled = self.pool(seen)
+        embedding = self.picture(pooled)
+        return (pooled - self.pooled_mean) / self.pooled_deviation, (embedding - self.embedding_mean) / self.embedding_deviation
+
+    @torch.no_grad()
+    def motion_features(self, first: Seen, second: Seen) -> Float[Tensor, "b m"]:
+        """Of two frames that follow one another, in units of their deviation over painted towns."""
+        return (self.move(first, second).embedding.float() - self.motion_mean) / self.motion_deviation
+
+
+def clip_features(embeddings: Float[Tensor, "b f e"], motions: Float[Tensor, "b g m"]) -> Float[Tensor, "b d"]:
+    """Of clips, from the embeddings of their frames and the motions between them: mean and deviation over time of both."""
+    parts = [embeddings.mean(1), embeddings.std(1, correction=0), motions.mean(1), motions.std(1, correction=0)]
+    return torch.cat(parts, 1)
+
+
+def as_input(pictures: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+    """Pictures as the network takes them."""
+    return pictures.float() / 255
+
+
+def correlation(one: Float[Tensor, "b c h w"], other: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
+    """How alike each place is to those of the other up to ``REACH`` away: products of unit vectors, one channel a shift."""
+    one, other = F.normalize(one, dim=1), F.pad(F.normalize(other, dim=1), (REACH,) * 4)
+    height, width = one.shape[-2:]
+    shifts = [(row, column) for row in range(2 * REACH + 1) for column in range(2 * REACH + 1)]
+    return torch.stack([(one * other[..., r : r + height, c : c + width]).sum(1) for r, c in shifts], 1)
+
+
+def check_size(height_px: int, width_px: int) -> None:
+    """Raises ``ValueError`` for sides that are no multiples of 16."""
+    if height_px % MULTIPLE_PX or width_px % MULTIPLE_PX:
+        raise ValueError(
+            f"feature network: expected sides of multiples of {MULTIPLE_PX}, got {height_px}x{width_px}; crop the pictures"
+        )
+
+
+def _layer(inner: int, outer: int, kernel: int = 3) -> nn.Sequential:
+    convolution = nn.Conv2d(inner, outer, kernel, padding=kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outer), nn.ReLU(inplace=True))

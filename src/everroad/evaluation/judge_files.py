@@ -1,0 +1,51 @@
+"""Files of the small networks that judge: weights in safetensors with their config, and a JSON card beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from everroad.data.tensor_files import save_tensors
+from everroad.model.checkpoint import file_sha256, load_weights, read_safetensors
+from everroad.model.config import config_from_json, config_to_json
+
+
+def save_judge(module: nn.Module, config: Any, kind: str, version: int, path: Path, card: Mapping[str, Any]) -> None:
+    """Writes ``path`` and its card (same name, ``.json``), each beside and renamed. Kernels are stored in bfloat16."""
+    tensors = {name: _stored(tensor) for name, tensor in module.state_dict().items()}
+    beside, card_beside = path.with_name(path.name + ".part"), path.with_name(path.name + ".card.part")
+    save_tensors(tensors, beside, {"format_version": str(version), "kind": kind, "config": json.dumps(config_to_json(config))})
+    whole = {**card, "format_version": version, "kind": kind, "sha256": file_sha256(beside)}
+    card_beside.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    beside.replace(path)
+    card_beside.replace(path.with_suffix(".json"))
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.to(torch.bfloat16) if tensor.ndim > 1 else tensor
+
+
+def read_judge(path: Path, kind: str, version: int, config_class: type[Any]) -> tuple[Any, dict[str, Tensor], dict[str, Any]]:
+    """Config, tensors, and the card with the file's own sha256.
+
+    Raises ``ValueError``: no such file, a pickle, a truncated file, another kind or version.
+    """
+    tensors, metadata = read_safetensors(path)
+    found, its_version = metadata.get("kind"), metadata.get("format_version")
+    if found != kind or its_version != str(version):
+        raise ValueError(f"{path}: expected a {kind} of format {version}, got {found} of {its_version}; train it again")
+    card_path = path.with_suffix(".json")
+    card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.is_file() else {}
+    return config_from_json(config_class, json.loads(metadata["config"])), tensors, {**card, "sha256": file_sha256(path)}
+
+
+def filled(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> Any:
+    """The module with those weights, in evaluation mode. Raises ``ValueError`` where they do not fit."""
+    load_weights(module, tensors, str(path))
+    return module.eval()

@@ -1,0 +1,9 @@
+"""The recipes of the networks that judge, by name. Joined with the tables of the other packages by the command line."""
+
+from __future__ import annotations
+
+from everroad.evaluation.features.recipe import FEATURE_RECIPES
+from everroad.evaluation.segmenter_recipe import SEGMENTER_RECIPES
+from everroad.training.recipe import Recipe
+
+EVALUATION_RECIPES: dict[str, Recipe] = {**SEGMENTER_RECIPES, **FEATURE_RECIPES}
