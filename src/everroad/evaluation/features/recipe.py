@@ -65,9 +65,10 @@ class FeaturesRecipe(Recipe):
                 raise ValueError(f"{name}: expected {least} to {most}, got {getattr(self, name)}")
 
     def check(self) -> None:
-        check_can_be_made(self._cache(), "cache_dir")
+        check_can_be_made(self.cache(), "cache_dir")
 
-    def _cache(self) -> Path:
+    def cache(self) -> Path:
+        """The folder of the painted clips."""
         return Path(self.cache_dir or Path.home() / ".cache" / "everroad" / f"labelled-{self.clips.seed}")
 
     def build(self) -> nn.Module:
@@ -77,7 +78,7 @@ class FeaturesRecipe(Recipe):
         return (*super().free_fields(), "workers", "cache_dir")
 
     def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[FeatureBatch]:
-        clips = labelled_clips(self.clips, self._cache(), self.workers)
+        clips = labelled_clips(self.clips, self.cache(), self.workers)
         train_step = first_train_step
         while True:
             draw = addressed_generator(self.seed, "features", train_step)

@@ -1,0 +1,36 @@
+"""The feature network's file: written by a training, read by every evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from everroad.evaluation.features.network import FeatureNetwork, FeaturesConfig
+from everroad.evaluation.judge_files import filled, read_judge, save_judge
+from everroad.model.checkpoint import packaged_path
+from everroad.render.semantics import SEMANTIC_CLASSES
+
+FORMAT_VERSION = 1
+KIND = "town-features"
+
+
+def save_features(network: FeatureNetwork, path: Path, card: Mapping[str, Any]) -> None:
+    """Writes ``path`` and its card (same name, ``.json``), each beside and renamed."""
+    save_judge(network, network.config, KIND, FORMAT_VERSION, path, card)
+
+
+def load_features(path: Path) -> tuple[FeatureNetwork, dict[str, Any]]:
+    """The network in evaluation mode, fp32, and its card with the file's own sha256.
+
+    Raises ``ValueError``: no such file, a pickle, a truncated file, another kind or version, weights that do not fit.
+    """
+    config, tensors, card = read_judge(path, KIND, FORMAT_VERSION, FeaturesConfig)
+    if config.classes != SEMANTIC_CLASSES:
+        raise ValueError(f"{path}: expected the painter's classes, got {', '.join(config.classes)}; train it again")
+    return filled(FeatureNetwork(config), tensors, path), card
+
+
+def load_packaged_features() -> tuple[FeatureNetwork, dict[str, Any]]:
+    """The feature network that ships with the package, and its card."""
+    return load_features(packaged_path("town-features.safetensors"))
