@@ -61,7 +61,7 @@ def test_the_first_difference_is_named(drawn_weights) -> None:
     with pytest.raises(ValueError, match="got 'more', which it does not have"):
         manifest.checked({**tensors, "more": torch.zeros(1)}, "it")
     for value in (float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="'lin4.model.1.weight' with numbers that are not finite"):
+        with pytest.raises(ValueError, match=r"'lin4\.model.1.weight' with numbers that are not finite"):
             manifest.checked({**tensors, "lin4.model.1.weight": torch.full((1, 256, 1, 1), value)}, "it")
     with pytest.raises(ValueError, match="not finite floats"):
         manifest.checked({name: tensor.long() for name, tensor in tensors.items()}, "it")

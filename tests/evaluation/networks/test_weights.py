@@ -93,7 +93,7 @@ def test_another_networks_file_is_refused(tmp_path: Path, drawn_weights) -> None
     with pytest.raises(ValueError, match=r"alex.pth: expected the weights of lpips-alex, got 'lin1.model.1.weight' of"):
         load_weights_file(HEADS, tmp_path)
     torch.save(drawn_weights("alexnet"), tmp_path / "alex.pth")
-    with pytest.raises(ValueError, match="got none named 'lin0.model.1.weight'"):
+    with pytest.raises(ValueError, match=r"got none named 'lin0\.model\.1\.weight'"):
         load_weights_file(HEADS, tmp_path)
 
 

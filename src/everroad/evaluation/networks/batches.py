@@ -28,7 +28,7 @@ def _check(samples: Tensor, who: str, what: str, axes: int) -> None:
 @torch.no_grad()
 def in_chunks(
     run: Callable[[Tensor], Tensor], samples: UInt8[Tensor, "b ..."], chunk: int, device: torch.device
-) -> Float[Tensor, "b d"]:
+) -> Float[Tensor, "b ..."]:
     """``run`` on ``chunk`` samples at a time on ``device``, the results on the CPU in float32.
 
     Convolutions are exact to float32 and the same in every run: no TF32, no search for the fastest one.

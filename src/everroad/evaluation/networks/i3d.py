@@ -54,7 +54,7 @@ class _Unit(nn.Module):
 
     def __init__(self, inner: int, outer: int, side: int, step: int = 1) -> None:
         super().__init__()
-        self.sides, self.steps = (side,) * 3, (step,) * 3
+        self.sides, self.steps = (side, side, side), (step, step, step)
         self.conv3d = nn.Conv3d(inner, outer, side, step, bias=False)
         self.bn = nn.BatchNorm3d(outer, eps=BATCH_NORM_EPSILON)
 

@@ -1,7 +1,7 @@
 """Inception-v3 as FID has it (the TensorFlow graph of 2015-12-05): 2048 pooled features of a picture.
 
-It differs from the Inception-v3 of Szegedy et al. 2016 (arXiv:1512.00567): average pools leave the padding out of the count, the
-last block pools by the maximum, and there are 1008 classes. Parameter names are those of the public file
+It differs from the Inception-v3 of Szegedy et al. 2016 (arXiv:1512.00567): average pools leave the padding out of the count,
+the last block pools by the maximum, and there are 1008 classes. Parameter names are those of the public file
 ``pt_inception-2015-12-05-6726825d.pth``. Axis letters: ``b`` pictures, ``h w`` pixels, ``d`` features.
 """
 
@@ -41,7 +41,7 @@ class _Unit(nn.Module):
     def __init__(self, inner: int, outer: int, kernel: int | tuple[int, int], stride: int = 1, pad: bool = True) -> None:
         super().__init__()
         sides = (kernel, kernel) if isinstance(kernel, int) else kernel
-        padding = tuple(side // 2 for side in sides) if pad and stride == 1 else 0
+        padding = (sides[0] // 2, sides[1] // 2) if pad and stride == 1 else 0
         self.conv = nn.Conv2d(inner, outer, sides, stride, padding, bias=False)
         self.bn = nn.BatchNorm2d(outer, eps=0.001)
 

@@ -113,12 +113,14 @@ class PerceptualDistance:
         check_pictures(second, self.name)
         if first.shape != second.shape:
             raise ValueError(
-                f"{self.name}: expected two batches of one shape, got {tuple(first.shape)} and {tuple(second.shape)}; resize one"
+                f"{self.name}: expected two batches of one shape, got {tuple(first.shape)} and {tuple(second.shape)}; "
+                "resize one of them"
             )
         least = LEAST_SIDE_PX[self.network.trunk]
         if min(first.shape[-2:]) < least:
             raise ValueError(
-                f"{self.name}: expected sides of {least} pixels at least, got {first.shape[-2]}x{first.shape[-1]}; give larger ones"
+                f"{self.name}: expected sides of {least} pixels at least, got {first.shape[-2]}x{first.shape[-1]}; "
+                "give larger pictures"
             )
         pairs = torch.stack([first, second], 1)
         return in_chunks(lambda part: self.network(*(2 * part.float() / 255 - 1).unbind(1)), pairs, CHUNK_PAIRS, self.device)

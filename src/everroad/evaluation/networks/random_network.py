@@ -1,4 +1,4 @@
-"""A network with drawn weights, for tests of what takes features. Its numbers mean nothing and no report calls them FID or FVD."""
+"""A network with drawn weights, for tests of what takes features. Its distances mean nothing, and are never FID or FVD."""
 
 from __future__ import annotations
 

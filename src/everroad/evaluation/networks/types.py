@@ -38,7 +38,8 @@ class FeatureNetwork(Protocol):
         ...
 
     def described(self) -> Mapping[str, Any]:
-        """For the report, in JSON's types: ``name``, ``kind``, ``width``, ``measures`` (what a Fréchet and a kernel distance over
-        it may be called), ``weights`` (file, sha256 and whether it is the published file), ``verified_against``, ``preparation``.
+        """For the report, in JSON's types: ``name``, ``kind``, ``width``, ``measures`` (what a Fréchet and a kernel distance
+        over it may be called), ``weights`` (a list: file, sha256, whether it is the published file), ``verified_against``
+        (other implementations, or "unverified") and ``preparation`` (what happens to a sample first).
         """
         ...
