@@ -99,7 +99,7 @@ def test_inception_equals_torch_fidelity(drawn_weights, drawn_file, drawn_pictur
 def test_i3d_equals_cd_fvd(drawn_weights, drawn_pictures) -> None:
     package = file_of("cdfvd", "third_party/i3d/pytorch_i3d.py")
     weights = drawn_weights("i3d-kinetics-400")
-    theirs, ours = load_counted(package.InceptionI3d(400, in_channels=3), weights), filled(I3d(), weights)
+    theirs, ours = load_counted(package.InceptionI3d(400, in_channels=3), weights), filled(I3d, weights)
     for shape in ((1, 9, 3, 60, 100), (2, 10, 3, 96, 96), (1, 16, 3, 128, 224), (1, 25, 3, 64, 112)):
         clips = prepare_clips(drawn_pictures(*shape), "resize")
         check_equal(ours(clips), theirs(clips), f"i3d, cd-fvd, {shape}")

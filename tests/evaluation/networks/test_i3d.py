@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from everroad.evaluation.networks.batches import check_clips
 from everroad.evaluation.networks.i3d import BATCH_NORM_EPSILON, I3d, load_i3d, pad_same, prepare_clips
 from everroad.evaluation.networks.weights import filled
 
@@ -45,7 +46,7 @@ def test_an_odd_zero_is_put_behind() -> None:
 
 @torch.no_grad()
 def test_a_unit_normalises_with_the_fvd_codes_epsilon(drawn_weights) -> None:
-    unit = filled(I3d(), drawn_weights(MANIFEST)).Conv3d_2b_1x1
+    unit = filled(I3d, drawn_weights(MANIFEST)).Conv3d_2b_1x1
     x = torch.rand(1, 64, 2, 3, 3, generator=torch.Generator().manual_seed(1))
     by_hand = torch.einsum("oi,bifhw->bofhw", unit.conv3d.weight[:, :, 0, 0, 0], x)
     scale = unit.bn.weight / (unit.bn.running_var + 1e-5).sqrt()
@@ -74,8 +75,8 @@ def test_logits_of_clips(drawn_file, drawn_pictures) -> None:
     assert float((logits[0] - logits[1]).abs().max()) > 1e-3  # the order of frames counts
     with pytest.raises(ValueError, match="expected clips of 9 frames at least, got 8; give longer ones"):
         network.features(clips[:, :8])
-    with pytest.raises((ValueError, TypeError), match="expected clips of b f 3 h w in uint8|Type-check"):
-        network.features(clips.float())
+    with pytest.raises(ValueError, match=r"^it: expected clips of b f 3 h w in uint8, got float32 of 2x9x3x32x48; give RGB"):
+        check_clips(clips.float(), "it")
     description = network.described()
     assert description["measures"] == {"frechet": "FVD", "kernel": "KVD"}
     assert description["verified_against"][0]["package"] == "cd-fvd"

@@ -138,13 +138,16 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> 
     assert "safetensors" in refused(path)
 
 
-def test_a_network_is_filled_for_evaluation_alone(drawn_weights) -> None:
-    network = filled(nn.BatchNorm2d(2).train(), {"weight": torch.ones(2), "bias": torch.ones(2), "running_mean": torch.ones(2),
-                                                 "running_var": torch.ones(2)})  # fmt: skip
+def test_a_network_is_filled_for_evaluation_alone_and_draws_nothing() -> None:
+    state = torch.random.get_rng_state()
+    weights = {name: torch.full((2,), 3.0) for name in ("weight", "bias", "running_mean", "running_var")}
+    network = filled(lambda: nn.BatchNorm2d(2), weights)
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in weights.items())
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
-    with pytest.raises(AssertionError):
-        filled(nn.Linear(2, 2), {"weight": torch.ones(2, 2)})
+    with pytest.raises(RuntimeError):
+        filled(lambda: nn.Linear(2, 2), {"weight": torch.ones(2, 2)})
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_names_of_what_there_is_not_are_refused(tmp_path: Path) -> None:

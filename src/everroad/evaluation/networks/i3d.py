@@ -175,4 +175,4 @@ def load_i3d(preparation: str = "resize", folder: Path | None = None, device: st
     if preparation not in PREPARATIONS:
         raise ValueError(f"preparation: expected one of {', '.join(PREPARATIONS)}, got '{preparation}'; name one of them")
     tensors, weights = load_weights_file(load_manifest(MANIFEST), weights_folder() if folder is None else folder)
-    return I3dFeatures(filled(I3d(), tensors).to(device), weights, preparation, torch.device(device))
+    return I3dFeatures(filled(I3d, tensors).to(device), weights, preparation, torch.device(device))

@@ -202,4 +202,4 @@ def load_inception(preparation: str = "pytorch-fid", folder: Path | None = None,
     if preparation not in PREPARATIONS:
         raise ValueError(f"preparation: expected one of {', '.join(PREPARATIONS)}, got '{preparation}'; name one of them")
     tensors, weights = load_weights_file(load_manifest(MANIFEST), weights_folder() if folder is None else folder)
-    return InceptionFeatures(filled(FidInception(), tensors).to(device), weights, preparation, torch.device(device))
+    return InceptionFeatures(filled(FidInception, tensors).to(device), weights, preparation, torch.device(device))

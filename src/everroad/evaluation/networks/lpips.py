@@ -147,5 +147,5 @@ def load_lpips(trunk: str = "alex", folder: Path | None = None, device: str = "c
     folder = weights_folder() if folder is None else folder
     tensors, trunk_file = load_weights_file(load_manifest(TRUNK_MANIFESTS[trunk]), folder)
     heads, head_file = load_weights_file(load_manifest(HEAD_MANIFESTS[trunk]), folder)
-    network = filled(Lpips(trunk), {**tensors, **heads}).to(device)
+    network = filled(lambda: Lpips(trunk), {**tensors, **heads}).to(device)
     return PerceptualDistance(network, (trunk_file, head_file), torch.device(device))

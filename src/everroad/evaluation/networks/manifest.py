@@ -13,7 +13,7 @@ from torch import Tensor
 
 FORMAT_VERSION = 1
 # Batch normalisation's counter of training steps: evaluation has no use for it, and older files lack it.
-_UNUSED_END = "num_batches_tracked"
+UNUSED_END = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Manifest:
         return {name: shape for name, shape in self.parameters.items() if not self._is_unused(name)}
 
     def _is_unused(self, name: str) -> bool:
-        return name.endswith(_UNUSED_END) or (bool(self.unused) and name.startswith(self.unused))
+        return name.endswith(UNUSED_END) or (bool(self.unused) and name.startswith(self.unused))
 
     def checked(self, tensors: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
         """What the network needs of a state dict, in float32.

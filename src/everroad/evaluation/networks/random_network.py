@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from everroad.evaluation.networks.batches import check_clips, check_pictures, in_chunks
 from everroad.evaluation.networks.types import Kind
+from everroad.evaluation.networks.weights import filled
 
 CHUNK = 64
 _HIDDEN = 16
@@ -59,12 +60,15 @@ def random_features(seed: int, width: int, kind: Kind = "picture") -> RandomFeat
     if width < 1:
         raise ValueError(f"width: expected 1 feature at least, got {width}")
     generator = np.random.Generator(np.random.Philox(key=seed))
-    layers = nn.Sequential(
+    shapes = {"0.weight": (_HIDDEN, 3, 5, 5), "0.bias": (_HIDDEN,), "2.weight": (width, _HIDDEN, 3, 3), "2.bias": (width,)}
+    drawn = {
+        name: torch.from_numpy(generator.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).float()
+        for name, shape in shapes.items()
+    }
+    return RandomFeatures(filled(lambda: _layers(width), drawn), seed, width, kind)
+
+
+def _layers(width: int) -> nn.Sequential:
+    return nn.Sequential(
         nn.Conv2d(3, _HIDDEN, 5, 2, padding=2), nn.ReLU(), nn.Conv2d(_HIDDEN, width, 3, 2, padding=1), nn.ReLU()
     )
-    drawn = {
-        name: torch.from_numpy(generator.standard_normal(tuple(value.shape)) / np.sqrt(max(1, value[0].numel()))).float()
-        for name, value in layers.state_dict().items()
-    }
-    layers.load_state_dict(drawn)
-    return RandomFeatures(layers.eval().requires_grad_(False), seed, width, kind)

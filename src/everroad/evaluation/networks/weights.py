@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from everroad.evaluation.networks.manifest import Manifest
+from everroad.evaluation.networks.manifest import UNUSED_END, Manifest
 from everroad.model.checkpoint import file_sha256, read_safetensors
 
 WEIGHTS_VARIABLE = "EVERROAD_WEIGHTS"
@@ -95,9 +95,10 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return loaded
 
 
-def filled(network: Network, tensors: Mapping[str, Tensor]) -> Network:
-    """``network`` with checked weights in place of its own, in evaluation mode and without gradients."""
-    missing, unknown = network.load_state_dict(dict(tensors), strict=False)
-    assert not unknown, unknown
-    assert all(name.endswith("num_batches_tracked") for name in missing), missing
+def filled(build: Callable[[], Network], tensors: Mapping[str, Tensor]) -> Network:
+    """A network with these weights, in evaluation mode and without gradients. Nothing is drawn on the way."""
+    with torch.device("meta"):
+        network = build()
+    counters = {name: torch.tensor(0) for name in network.state_dict() if name.endswith(UNUSED_END)}
+    network.load_state_dict(counters | dict(tensors), assign=True)
     return network.eval().requires_grad_(False)
