@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everroad.evaluation.features.network import REACH, FeatureNetwork, FeaturesConfig, Seen, clip_features, correlation
+from everroad.evaluation.features.network import REACH, FeatureNetwork, FeaturesConfig, clip_features, correlation
+from everroad.evaluation.trunk import Seen
 
 SMALL = FeaturesConfig(widths=(4, 6, 8, 10), picture=5, motion=3, compared=4)
 
@@ -70,7 +71,7 @@ def test_features_are_in_units_of_their_deviation(network: FeatureNetwork) -> No
 
 
 def test_bad_sizes_are_refused(network: FeatureNetwork) -> None:
-    with pytest.raises(ValueError, match="expected sides of multiples of 16, got 32x40; crop"):
+    with pytest.raises(ValueError, match="judge: expected sides of multiples of 16, got 32x40; crop"):
         network.see(pictures(0, width=40))
     with pytest.raises(ValueError, match="widths"):
         FeaturesConfig(widths=(1, 2, 3, 0))

@@ -15,9 +15,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from everroad.evaluation.trunk import Neck, Seen, Trunk, layer
 from everroad.render.semantics import SEMANTIC_CLASSES
 
-MULTIPLE_PX = 16
 GRID = (3, 4)  # cells of the picture whose contents the embedding tells
 REACH = 3  # cells of an eighth of the picture over which two frames are compared, each way
 
@@ -42,15 +42,6 @@ class FeaturesConfig:
         return sum(self.widths[1:])
 
 
-class Seen(NamedTuple):
-    """A picture at a half, a quarter, an eighth and a sixteenth of its size."""
-
-    half: Tensor
-    quarter: Tensor
-    eighth: Tensor
-    sixteenth: Tensor
-
-
 class Moved(NamedTuple):
     """Between two frames: flow in pixels of the picture at an eighth of it, and the embedding of the motion."""
 
@@ -71,21 +62,14 @@ class FeatureNetwork(nn.Module):
     def __init__(self, config: FeaturesConfig | None = None) -> None:
         super().__init__()
         self.config = config = FeaturesConfig() if config is None else config
-        half, quarter, eighth, sixteenth = config.widths
+        _, quarter, eighth, _ = config.widths
         classes = len(config.classes)
-        self.at_half = nn.Sequential(_layer(12, half), _layer(half, half))
-        self.at_quarter = nn.Sequential(_layer(4 * half, quarter, 1), _layer(quarter, quarter), _layer(quarter, quarter))
-        self.at_eighth = nn.Sequential(_layer(4 * quarter, eighth, 1), _layer(eighth, eighth), _layer(eighth, eighth))
-        self.at_sixteenth = nn.Sequential(
-            _layer(4 * eighth, sixteenth, 1), _layer(sixteenth, sixteenth), _layer(sixteenth, sixteenth)
-        )
-        self.to_eighth, self.to_quarter = nn.Conv2d(sixteenth, eighth, 1), nn.Conv2d(eighth, quarter, 1)
-        self.join_eighth, self.join_quarter = _layer(2 * eighth, eighth), _layer(2 * quarter, quarter)
+        self.trunk, self.neck = Trunk(config.widths), Neck(config.widths)
         self.classes, self.log_depth = nn.Conv2d(quarter, classes, 1), nn.Conv2d(quarter, 1, 1)
         self.picture = nn.Linear(config.pooled, config.picture)
         self.grid = nn.Linear(config.picture, classes * GRID[0] * GRID[1])
         self.compared = nn.Conv2d(eighth, config.compared, 1)
-        self.motion = nn.Sequential(_layer((2 * REACH + 1) ** 2 + config.compared, 64), _layer(64, 64))
+        self.motion = nn.Sequential(layer((2 * REACH + 1) ** 2 + config.compared, 64), layer(64, 64))
         self.flow, self.moved, self.ego = (
             nn.Conv2d(64, 2, 3, padding=1),
             nn.Linear(64, config.motion),
@@ -99,17 +83,12 @@ class FeatureNetwork(nn.Module):
 
     def see(self, images: Float[Tensor, "b 3 h w"]) -> Seen:
         """The trunk, of pictures in [0, 1]. Raises ``ValueError`` for sides that are no multiples of 16."""
-        check_size(*images.shape[-2:])
-        half = self.at_half(F.pixel_unshuffle(images.contiguous(memory_format=torch.channels_last) - 0.5, 2))
-        quarter = self.at_quarter(F.pixel_unshuffle(half, 2))
-        eighth = self.at_eighth(F.pixel_unshuffle(quarter, 2))
-        return Seen(half, quarter, eighth, self.at_sixteenth(F.pixel_unshuffle(eighth, 2)))
+        return self.trunk(images)
 
     def label(self, seen: Seen) -> tuple[Float[Tensor, "b c h4 w4"], Float[Tensor, "b h4 w4"]]:
         """Logits of the semantic classes and the logarithm of the depth in metres, at a quarter of the size."""
-        h = self.join_eighth(torch.cat([seen.eighth, F.interpolate(self.to_eighth(seen.sixteenth), scale_factor=2)], 1))
-        h = self.join_quarter(torch.cat([seen.quarter, F.interpolate(self.to_quarter(h), scale_factor=2)], 1))
-        return self.classes(h), self.log_depth(h)[:, 0] + 3.0
+        _, quarter = self.neck(seen)
+        return self.classes(quarter), self.log_depth(quarter)[:, 0] + 3.0
 
     def pool(self, seen: Seen) -> Float[Tensor, "b p"]:
         """What is seen, averaged over the picture, at three scales."""
@@ -152,16 +131,3 @@ def correlation(one: Float[Tensor, "b c h w"], other: Float[Tensor, "b c h w"]) 
     height, width = one.shape[-2:]
     shifts = [(row, column) for row in range(2 * REACH + 1) for column in range(2 * REACH + 1)]
     return torch.stack([(one * other[..., r : r + height, c : c + width]).sum(1) for r, c in shifts], 1)
-
-
-def check_size(height_px: int, width_px: int) -> None:
-    """Raises ``ValueError`` for sides that are no multiples of 16."""
-    if height_px % MULTIPLE_PX or width_px % MULTIPLE_PX:
-        raise ValueError(
-            f"feature network: expected sides of multiples of {MULTIPLE_PX}, got {height_px}x{width_px}; crop the pictures"
-        )
-
-
-def _layer(inner: int, outer: int, kernel: int = 3) -> nn.Sequential:
-    convolution = nn.Conv2d(inner, outer, kernel, padding=kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outer), nn.ReLU(inplace=True))

@@ -18,8 +18,9 @@ from torch.nn import functional as F
 
 from everroad.data.addressing import addressed_generator
 from everroad.evaluation.features.flow import rigid_flow
-from everroad.evaluation.features.network import GRID, REACH, FeatureNetwork, FeaturesConfig, Moved, Seen, as_input
+from everroad.evaluation.features.network import GRID, REACH, FeatureNetwork, FeaturesConfig, Moved, as_input
 from everroad.evaluation.labelled_clips import LabelledClips, LabelledSet, labelled_clips
+from everroad.evaluation.trunk import Seen
 from everroad.render.semantics import SEMANTIC_CLASSES
 from everroad.stream.folder import check_can_be_made
 from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe

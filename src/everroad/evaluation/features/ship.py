@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from everroad.evaluation.features.files import save_features
-from everroad.evaluation.features.network import FeatureNetwork, Seen, as_input
+from everroad.evaluation.features.network import FeatureNetwork, as_input
 from everroad.evaluation.features.recipe import (
     FARTHEST_M,
     FEATURE_RECIPES,
@@ -22,6 +22,7 @@ from everroad.evaluation.features.recipe import (
     make_batch,
 )
 from everroad.evaluation.labelled_clips import LabelledClips, labelled_clips
+from everroad.evaluation.trunk import Seen
 from everroad.model.checkpoint import load_weights, packaged_path
 from everroad.stream.hardware import versions
 from everroad.training.checkpoint import load_run_weights
