@@ -18,7 +18,7 @@ def lens(yaw_deg: float = 0.0) -> Lens:
     camera = level_camera(
         "CAM", position_m=(1.5, 0.0, 1.5), yaw_deg=yaw_deg, focal_px=190.0, centre_px=(112.0, 66.0), size_px=(224, 128)
     )
-    return Lens(torch.from_numpy(camera.intrinsics).float()[None], torch.from_numpy(camera.ego_from_camera).float()[None])
+    return Lens(torch.tensor(camera.intrinsics).float()[None], torch.tensor(camera.ego_from_camera).float()[None])
 
 
 def boxes(seed: int, count: int = 5) -> torch.Tensor:

@@ -38,8 +38,8 @@ def decode(codes: Float[Tensor, "*n 10"]) -> Float[Tensor, "*n 9"]:
 def lifted(pixel: Float[Tensor, "b n 2"], dense: Float[Tensor, "b n 8"], lens: Lens) -> Float[Tensor, "b n 10"]:
     """Codes in the ego frame of what a place of the picture tells.
 
-    That is: log depth, log sizes (3), sine and cosine of the yaw against the ray, forward speed, and the height of the centre over
-    the ray in metres.
+    That is: log depth, log sizes (3), sine and cosine of the yaw against the ray, forward speed, how far the centre is over
+    the ray, in metres.
     """
     focal = lens.intrinsics[:, 0, 0, None]
     depth = dense[..., 0].clamp(-2.0, 5.5).exp() * focal / STANDARD_DEPTH_PX
