@@ -49,8 +49,8 @@ def test_a_class_without_truth_is_invalid_never_zero() -> None:
 
 def test_towns_that_agree_leave_no_doubt_and_one_town_has_no_interval() -> None:
     places = [(4.0 * i, 2.0) for i in range(8)]
-    town = match_sample(Truth(boxes(places)), Detections(boxes(places[:4]), np.ones(4)), CVPR_2019.within(25))
-    same = detection_measures([town] * 4, CVPR_2019.within(25))["classes"]["car"]["AP_at"]["2"]
+    town = match_sample(Truth(boxes(places)), Detections(boxes(places[:4]), np.ones(4)), CVPR_2019.within(25.0))
+    same = detection_measures([town] * 4, CVPR_2019.within(25.0))["classes"]["car"]["AP_at"]["2"]
     assert same.interval == pytest.approx((same.value, same.value))
     assert detection_measures([town])["mAP"].interval is None
 

@@ -27,8 +27,8 @@ def scores(truth: Truth, found: Detections, config: DetectionConfig = CVPR_2019)
 
 def test_perfect_detections_score_one_in_their_class_and_nothing_elsewhere() -> None:
     made = scores(
-        Truth(boxes(PLACES, attribute=np.zeros(10, dtype=int))),
-        Detections(boxes(PLACES, attribute=np.zeros(10, dtype=int)), np.ones(10)),
+        Truth(boxes(PLACES, attribute=np.zeros(10, dtype=np.int64))),
+        Detections(boxes(PLACES, attribute=np.zeros(10, dtype=np.int64)), np.ones(10)),
     )
     np.testing.assert_allclose(made.average_precision[CAR], 1)
     assert np.isnan(made.average_precision[1:]).all()
@@ -69,8 +69,8 @@ def test_each_error_is_the_one_that_was_made() -> None:
     )
     made = scores(Truth(truth), Detections(found, np.ones(1)))
     np.testing.assert_allclose(made.errors[CAR], [0.5, 0.5, 0.4, 5.0, 1.0])
-    # Errors above 1 earn nothing, and no less than that.
-    assert made.nds_of_present == pytest.approx((5 * 1 + 0.5 + 0.5 + 0.6) / 10)
+    # It lies no nearer than 0.5 m, so mAP is 3/4. Errors above 1 earn nothing, and no less than that.
+    assert made.nds_of_present == pytest.approx((5 * 0.75 + 0.5 + 0.5 + 0.6) / 10)
 
 
 @pytest.mark.parametrize(("name", "error"), [("car", np.pi), ("barrier", 0.0)])
@@ -133,7 +133,7 @@ def test_scores_lie_between_none_and_all_and_further_thresholds_find_as_much(see
     matches = joined(match_sample(*random_sample(draw)) for _ in range(3))
     made = detection_scores(matches)
     known = made.average_precision[~np.isnan(made.average_precision)]
-    assert ((known >= 0) & (known <= 1)).all()
+    assert ((known >= 0) & (known <= 1 + 1e-12)).all()
     hits = matches.matched.sum(0)
     assert (np.diff(hits) >= 0).all()
     for label in range(3):

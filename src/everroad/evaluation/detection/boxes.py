@@ -67,7 +67,7 @@ class Boxes:
         for name, least, most in (("label", 0, len(DETECTION_CLASSES)), ("attribute", NO_ATTRIBUTE, len(ATTRIBUTE_NAMES))):
             values = getattr(self, name)
             check_shape(f"boxes.{name}", values, (len(self),))
-            check_range(f"boxes.{name}", values, least, most - 1)
+            check_range(f"boxes.{name}", values, float(least), float(most - 1))
 
     def __len__(self) -> int:
         return len(self.centre_m)

@@ -33,7 +33,7 @@ class DetectionConfig:
     Raises ``ValueError`` for numbers of ranges, ranges and thresholds that make no sense.
     """
 
-    ranges_m: tuple[float, ...] = (50, 50, 50, 50, 50, 40, 40, 40, 30, 30)
+    ranges_m: tuple[float, ...] = (50.0, 50.0, 50.0, 50.0, 50.0, 40.0, 40.0, 40.0, 30.0, 30.0)
     thresholds_m: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
     error_threshold_m: float = 2.0
     least_recall: float = 0.1

@@ -66,7 +66,7 @@ def _mean_of_known(values: ndarray) -> ndarray:
     """Means over the rows that are not NaN, NaN where all are."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0.0).sum(0) / known.sum(0)
+        return np.asarray(np.where(known, values, 0.0).sum(0) / known.sum(0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ class MapElements:
 
     def __post_init__(self) -> None:
         check_shape("elements.label", self.label, (len(self.lines_m),))
-        check_range("elements.label", self.label, 0, len(MAP_CLASSES) - 1)
+        check_range("elements.label", self.label, 0.0, len(MAP_CLASSES) - 1.0)
         for i, line in enumerate(self.lines_m):
             check_shape(f"elements.lines_m[{i}]", line, (None, 2))
             check_positions(f"elements.lines_m[{i}]", line)
