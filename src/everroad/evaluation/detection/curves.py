@@ -15,9 +15,7 @@ from everroad.evaluation.detection.config import RECALLS, DetectionConfig
 
 
 def average_precisions(matched: Bool[ndarray, "n t"], truths: int, config: DetectionConfig) -> Float[ndarray, "t"]:
-    """One a threshold, 0 to 1; NaN where there is nothing to find."""
-    if not truths:
-        return np.full(matched.shape[1], np.nan)
+    """One a threshold, 0 to 1. ``truths`` is how many boxes there are to find, one at least."""
     out = np.zeros(matched.shape[1])
     rank = np.arange(1.0, len(matched) + 1)
     for column, hits in enumerate(matched.T):
@@ -35,9 +33,7 @@ def mean_errors(
     truths: int,
     config: DetectionConfig,
 ) -> Float[ndarray, "e"]:
-    """Each error's mean over the recalls that count and are reached; 1 where none is. NaN where there is nothing to find."""
-    if not truths:
-        return np.full(errors.shape[1], np.nan)
+    """Each error's mean over the recalls that count and are reached; 1 where none is."""
     first = config.counted_recalls.start
     found = np.cumsum(hits, dtype=np.float64)
     if not len(found) or not found[-1]:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from everroad.evaluation.detection.boxes import Boxes, Detections, Truth
+from everroad.evaluation.detection.boxes import Detections, Truth
 from everroad.evaluation.detection.config import CVPR_2019, ERRORS, DetectionConfig
 from everroad.evaluation.detection.errors import pair_errors
 from everroad.evaluation.detection.filters import counted_detections, counted_truth
@@ -49,35 +49,37 @@ def match_sample(truth: Truth, detections: Detections, config: DetectionConfig =
             f"detections: expected {config.most_boxes} boxes at most a sample, {got}; keep those of the best scores"
         )
     boxes, found = counted_truth(truth, config), counted_detections(detections, truth, config)
-    matched = np.zeros((len(found.score), len(config.thresholds_m)), dtype=bool)
-    errors = np.full((len(found.score), len(ERRORS)), np.nan)
-    for label in np.unique(found.boxes.label):
-        there, mine = np.flatnonzero(boxes.label == label), np.flatnonzero(found.boxes.label == label)
-        if not len(there):
-            continue
-        partner = _partners(boxes.of(there), found.of(mine), np.array(config.thresholds_m, dtype=np.float64))
-        matched[mine] = partner >= 0
-        hit = partner[:, config.error_column]
-        errors[mine[hit >= 0]] = pair_errors(boxes.of(there[hit[hit >= 0]]), found.boxes.of(mine[hit >= 0]))
-    return Matches(found.boxes.label, found.score, matched, errors, np.bincount(boxes.label, minlength=len(DETECTION_CLASSES)))
-
-
-def _partners(truth: Boxes, found: Detections, thresholds_m: Float[ndarray, "t"]) -> Int[ndarray, "n t"]:
-    """Which box each detection takes at each threshold, -1 for none. Of equal scores the later one chooses first."""
-    apart = found.boxes.centre_m[:, None, :2] - truth.centre_m[None, :, :2]
-    metres = np.linalg.norm(apart, axis=2)
+    thresholds_m = np.array(config.thresholds_m, dtype=np.float64)
     partner = np.full((len(found.score), len(thresholds_m)), -1)
-    taken = np.zeros((len(thresholds_m), len(truth)), dtype=bool)
+    metres = np.linalg.norm(found.boxes.centre_m[:, None, :2] - boxes.centre_m[None, :, :2], axis=2)
+    for label in set(found.boxes.label.tolist()) & set(boxes.label.tolist()):
+        mine, there = np.flatnonzero(found.boxes.label == label), np.flatnonzero(boxes.label == label)
+        of_class = _partners(metres[np.ix_(mine, there)], found.score[mine], thresholds_m)
+        partner[mine] = np.where(of_class >= 0, there[of_class], -1)
+    errors = np.full((len(found.score), len(ERRORS)), np.nan)
+    hit = np.flatnonzero(partner[:, config.error_column] >= 0)
+    if len(hit):
+        errors[hit] = pair_errors(boxes.of(partner[hit, config.error_column]), found.boxes.of(hit))
+    truths = np.bincount(boxes.label, minlength=len(DETECTION_CLASSES))
+    return Matches(found.boxes.label, found.score, partner >= 0, errors, truths)
+
+
+def _partners(
+    metres: Float[ndarray, "n m"], score: Float[ndarray, "n"], thresholds_m: Float[ndarray, "t"]
+) -> Int[ndarray, "n t"]:
+    """Which box each detection takes at each threshold, -1 for none. Of equal scores the later one chooses first."""
+    partner = np.full((len(score), len(thresholds_m)), -1)
+    taken = np.zeros((len(thresholds_m), metres.shape[1]), dtype=bool)
     column = np.arange(len(thresholds_m))
     hopeful = metres.min(1) < thresholds_m.max()
-    for row in by_score(found.score):
+    for row in by_score(score):
         if not hopeful[row]:
             continue
         free = np.where(taken, np.inf, metres[row])
         nearest = free.argmin(1)
-        hit = free[column, nearest] < thresholds_m
-        partner[row, hit] = nearest[hit]
-        taken[column[hit], nearest[hit]] = True
+        near = free[column, nearest] < thresholds_m
+        partner[row, near] = nearest[near]
+        taken[column[near], nearest[near]] = True
     return partner
 
 

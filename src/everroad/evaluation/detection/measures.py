@@ -26,7 +26,7 @@ def detection_measures(towns: Sequence[Matches], config: DetectionConfig = CVPR_
     Raises ``ValueError`` for no town.
     """
     ranked = rank_towns(towns, config)
-    value = _flat(ranked.scores())
+    value = _flat(ranked.scores(np.ones(len(towns), dtype=np.int64)))
     draws = np.stack([_flat(ranked.scores(times)) for times in town_draws(len(towns)).astype(np.int64)])
     measures = iter([with_draws(float(value[i]), draws[:, i], len(towns)) for i in range(len(value))])
     out: dict[str, Any] = {name: next(measures) for name in ("mAP", "NDS", "official_mAP", "official_NDS")}

@@ -79,18 +79,15 @@ class _Ranked:
     errors: ndarray
     truths: Int[ndarray, "towns"]
 
-    def _drawn(self, times: Int[ndarray, "towns"] | None) -> tuple[ndarray | slice, int]:
-        if times is None:
-            return slice(None), int(self.truths.sum())
-        return np.repeat(np.arange(len(self.town)), times[self.town]), int(times @ self.truths)
-
-    def precisions(self, times: Int[ndarray, "towns"] | None, config: DetectionConfig) -> ndarray:
-        rows, truths = self._drawn(times)
-        return average_precisions(self.matched[rows], truths, config)
-
-    def mean_errors(self, times: Int[ndarray, "towns"] | None, config: DetectionConfig) -> ndarray:
-        rows, truths = self._drawn(times)
-        return mean_errors(self.matched[rows, config.error_column], self.score[rows], self.errors[rows], truths, config)
+    def scores(self, times: Int[ndarray, "towns"], config: DetectionConfig) -> tuple[ndarray, ndarray]:
+        """Precision by threshold, and errors, with each town as often as ``times`` says."""
+        truths = int(times @ self.truths)
+        if not truths:
+            return np.full(len(config.thresholds_m), np.nan), np.full(len(ERRORS), np.nan)
+        rows = np.repeat(np.arange(len(self.town)), times[self.town])
+        matched = self.matched[rows]
+        precision = average_precisions(matched, truths, config)
+        return precision, mean_errors(matched[:, config.error_column], self.score[rows], self.errors[rows], truths, config)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +97,11 @@ class RankedTowns:
     classes: tuple[_Ranked, ...]
     config: DetectionConfig
 
-    def scores(self, times: Int[ndarray, "n"] | None = None) -> DetectionScores:
-        """Of all towns, or with each town as often as ``times`` says, as if its samples were there so many times."""
-        precision = np.stack([ranked.precisions(times, self.config) for ranked in self.classes])
-        errors = np.stack([ranked.mean_errors(times, self.config) for ranked in self.classes])
-        return DetectionScores(precision, np.where(HAS_ERROR, errors, np.nan), self.config.weight_of_mean_ap)
+    def scores(self, times: Int[ndarray, "n"]) -> DetectionScores:
+        """With each town as often as ``times`` says, as if its samples were there so many times."""
+        precision, errors = zip(*(ranked.scores(times, self.config) for ranked in self.classes), strict=True)
+        errors = np.where(HAS_ERROR, np.stack(errors), np.nan)
+        return DetectionScores(np.stack(precision), errors, self.config.weight_of_mean_ap)
 
 
 def rank_towns(towns: Sequence[Matches], config: DetectionConfig = CVPR_2019) -> RankedTowns:
@@ -122,4 +119,4 @@ def rank_towns(towns: Sequence[Matches], config: DetectionConfig = CVPR_2019) ->
 
 def detection_scores(matches: Matches, config: DetectionConfig = CVPR_2019) -> DetectionScores:
     """Of one set of matches."""
-    return rank_towns([matches], config).scores()
+    return rank_towns([matches], config).scores(np.ones(1, dtype=np.int64))
