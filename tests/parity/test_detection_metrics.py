@@ -91,9 +91,9 @@ def noisy(truth: dict[str, Truth], seed: int, levels: int = 12) -> dict[str, Det
     for number, (token, sample) in enumerate(truth.items()):
         boxes = sample.boxes
         rows = draw.integers(0, max(len(boxes), 1), int(len(boxes) * 1.3)) if number % 5 != 4 else np.zeros(0, dtype=int)
-        count, spare = len(rows), 12
+        count, spare = len(rows), 6
         some = boxes.of(rows)
-        shift = draw.normal(0, 1, (count, 3)) * draw.choice([0.1, 0.5, 1.5], (count, 1))
+        shift = draw.normal(0, 1, (count, 3)) * draw.choice([0.05, 0.3, 1.2], (count, 1))
         yaw = some.yaw_rad + draw.normal(0, 0.4, count) + np.pi * (draw.random(count) < 0.2)
         label = np.where(draw.random(count) < 0.9, some.label, draw.integers(0, 10, count))
         attribute = np.where(draw.random(count) < 0.6, some.attribute, draw.integers(-1, len(ATTRIBUTE_NAMES), count))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.export.scenes import drive
 
 from everroad.evaluation.detection.boxes import Detections, label_of, no_detections
 from everroad.evaluation.detection.data_set import read_truth
@@ -17,8 +18,6 @@ from everroad.evaluation.detection.results_file import write_results
 from everroad.evaluation.detection.town_truth import truth_of_frame
 from everroad.export.options import ExportOptions
 from everroad.export.run import export_scenario
-
-from ...export.scenes import drive
 
 VERSION, SPLIT = "v1.0-everroad", "everroad"
 

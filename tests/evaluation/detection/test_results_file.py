@@ -52,7 +52,7 @@ def test_too_many_boxes_and_unknown_modalities_are_refused() -> None:
     many = Detections(boxes(np.zeros((501, 2))), np.ones(501))
     with pytest.raises(ValueError, match="sample t: expected 500 boxes at most, got 501"):
         to_nuscenes_results({"t": many})
-    with pytest.raises(ValueError, match="uses: expected some of camera, .*, got 'sonar'"):
+    with pytest.raises(ValueError, match=r"uses: expected some of camera, .*, got 'sonar'"):
         to_nuscenes_results({}, uses=("sonar",))
 
 

@@ -1,4 +1,4 @@
-"""Map elements of one frame: lines and closed outlines around the ego car, each with its class. Axis letter ``p``: points."""
+"""Map elements of one frame: lines and closed outlines around the ego car, each with its class."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MapElements:
     and numbers of classes or scores that differ from that of the lines.
     """
 
-    lines_m: tuple[Float[ndarray, "p 2"], ...]
+    lines_m: tuple[Float[ndarray, "_ 2"], ...]
     label: Int[ndarray, "n"]
     score: Float[ndarray, "n"] | None = None
 
@@ -57,7 +57,7 @@ class MapElements:
         return len(self.lines_m)
 
 
-def elements_of(lines: Sequence[tuple[str, Float[ndarray, "p 2"]]], scores: Sequence[float] | None = None) -> MapElements:
+def elements_of(lines: Sequence[tuple[str, Float[ndarray, "_ 2"]]], scores: Sequence[float] | None = None) -> MapElements:
     """Elements from pairs of class name and line."""
     label = np.array([map_label_of(name) for name, _ in lines], dtype=np.int64)
     return MapElements(tuple(line for _, line in lines), label, None if scores is None else np.array(scores, dtype=np.float64))
