@@ -95,13 +95,13 @@ def test_layers_that_are_not_there_give_nothing_and_no_map_is_refused() -> None:
 def test_elements_of_a_town_lie_in_the_window_and_on_the_map() -> None:
     town = author_town(1_000_002, 2.0)
     kinds, window = set(), Window()
+    drivable = shapely.union_all([shapely.Polygon(a.exterior_m[:, :2]) for a in town.map.drivable_areas], grid_size=1e-3)
     for frame in range(0, len(town), 8):
         elements = map_elements(town, frame, window)
         again = map_elements(town, frame, window)
         pose = town.world_from_ego.matrix(frame)
         yaw = np.arctan2(pose[1, 0], pose[0, 0])
         turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
-        drivable = shapely.union_all([shapely.Polygon(a.exterior_m[:, :2]) for a in town.map.drivable_areas], grid_size=1e-3)
         for line, same in zip(elements.lines_m, again.lines_m, strict=True):
             np.testing.assert_array_equal(line, same)
             assert (line >= np.array([0, -15]) - 1e-6).all()

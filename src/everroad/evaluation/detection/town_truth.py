@@ -23,7 +23,9 @@ def truth_of_frame(scenario: Scenario, frame_index: int, seen: Collection[str] |
     Attributes that the scenario does not name are inferred from how the actor moves, like those of an export.
     Raises ``IndexError`` outside of the scenario.
     """
-    ego_from_world = geometry.invert(scenario.frame(frame_index).world_from_ego)
+    if not 0 <= frame_index < len(scenario):
+        raise IndexError(f"frame {frame_index}: expected 0 to {len(scenario) - 1}")
+    ego_from_world = geometry.invert(scenario.world_from_ego.matrix(frame_index))
     rows = []
     for actor in scenario.actors:
         name = actor.detection_class

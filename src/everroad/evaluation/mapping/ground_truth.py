@@ -58,7 +58,9 @@ def map_elements(scenario: Scenario, frame_index: int, window: Window | None = N
     if scenario.map is None:
         raise ValueError(f"scenario {scenario.name}: expected a map, got none; take a scenario that has one")
     window = window or Window()
-    world_from_ego = scenario.frame(frame_index).world_from_ego
+    if not 0 <= frame_index < len(scenario):
+        raise IndexError(f"frame {frame_index}: expected 0 to {len(scenario) - 1}")
+    world_from_ego = scenario.world_from_ego.matrix(frame_index)
     yaw = float(geometry.yaw_from_rotation(world_from_ego[:3, :3]))
     c, s = np.cos(yaw), np.sin(yaw)
     turn = np.array([[c, -s], [s, c]])
