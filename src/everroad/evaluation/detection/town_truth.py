@@ -25,20 +25,24 @@ def truth_of_frame(scenario: Scenario, frame_index: int, seen: Collection[str] |
     """
     if not 0 <= frame_index < len(scenario):
         raise IndexError(f"frame {frame_index}: expected 0 to {len(scenario) - 1}")
-    ego_from_world = geometry.invert(scenario.world_from_ego.matrix(frame_index))
-    rows = []
-    for actor in scenario.actors:
-        name = actor.detection_class
-        if name is None or not actor.valid[frame_index] or (seen is not None and actor.track_id not in seen):
-            continue
-        pose = ego_from_world @ actor.poses.matrix(frame_index)
-        velocity = (
-            np.full(3, np.nan) if actor.velocity_mps is None else ego_from_world[:3, :3] @ actor.velocity_mps[frame_index]
-        )
-        attribute = attribute_label_of(attribute_of(actor, frame_index) or "")
-        turn = geometry.quaternion_from_rotation(pose[:3, :3])
-        rows.append((pose[:3, 3], actor.size_lwh_m, turn, velocity[:2], label_of(name), attribute))
-    if not rows:
+    actors = [
+        actor
+        for actor in scenario.actors
+        if actor.detection_class and actor.valid[frame_index] and (seen is None or actor.track_id in seen)
+    ]
+    if not actors:
         return Truth(no_boxes())
-    centre, size, turn, velocity, label, attribute = (np.array(column) for column in zip(*rows, strict=True))
-    return Truth(Boxes(centre, size.astype(np.float64), turn, velocity, label, attribute))
+    ego_from_world = geometry.invert(scenario.world_from_ego.matrix(frame_index))
+    turn = geometry.rotation_from_quaternion(np.stack([actor.poses.rotation_wxyz[frame_index] for actor in actors]))
+    place = np.stack([actor.poses.translation_m[frame_index] for actor in actors])
+    unknown = np.full(3, np.nan)
+    velocity = [unknown if actor.velocity_mps is None else actor.velocity_mps[frame_index] for actor in actors]
+    boxes = Boxes(
+        geometry.apply(ego_from_world, place),
+        np.stack([actor.size_lwh_m for actor in actors]),
+        geometry.quaternion_from_rotation(ego_from_world[:3, :3] @ turn),
+        (np.stack(velocity) @ ego_from_world[:3, :3].T)[:, :2],
+        np.array([label_of(str(actor.detection_class)) for actor in actors]),
+        np.array([attribute_label_of(attribute_of(actor, frame_index) or "") for actor in actors]),
+    )
+    return Truth(boxes)
