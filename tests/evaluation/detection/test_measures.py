@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from everroad.evaluation import measure
 from everroad.evaluation.detection.boxes import Detections, Truth, no_boxes, no_detections
 from everroad.evaluation.detection.config import CVPR_2019
 from everroad.evaluation.detection.matching import Matches, joined, match_sample
@@ -15,6 +16,12 @@ from everroad.evaluation.detection.scores import detection_scores
 from everroad.evaluation.measure import INVALID, measures_to_json
 
 from .scenes import boxes, random_sample
+
+
+@pytest.fixture(autouse=True)
+def _fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough for what is asked here; a thousand take seconds while types are checked."""
+    monkeypatch.setattr(measure, "DRAWS", 150)
 
 
 def towns(count: int, seed: int = 0) -> list[Matches]:
@@ -31,10 +38,10 @@ def test_values_are_those_of_all_towns_lie_in_their_intervals_and_never_change()
     assert made["official_NDS"].value == scores.nds
     car = made["classes"]["car"]
     assert [car["AP_at"][name].value for name in ("0.5", "1", "2", "4")] == scores.average_precision[0].tolist()
-    assert [measure.value for measure in car["errors"].values()] == scores.errors[0].tolist()
-    for measure in (made["mAP"], made["NDS"], car["AP"], car["AP_at"]["2"]):
-        low, high = measure.interval
-        assert 0 <= low < measure.value < high <= 1
+    assert [one.value for one in car["errors"].values()] == scores.errors[0].tolist()
+    for one in (made["mAP"], made["NDS"], car["AP"], car["AP_at"]["2"]):
+        low, high = one.interval
+        assert 0 <= low < one.value < high <= 1
     assert measures_to_json(detection_measures(towns(6))) == measures_to_json(made)
 
 
