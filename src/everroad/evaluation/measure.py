@@ -52,6 +52,16 @@ def pooled(per_town: Float[ndarray, "n q"], statistic: Callable[[Float[ndarray, 
         if not math.isfinite(value):
             return INVALID
         draws = statistic(town_draws(towns) @ per_town)
+    return with_draws(value, draws, towns)
+
+
+def with_draws(value: float, draws: Float[ndarray, "d"], towns: int) -> Measure:
+    """``value`` of all towns, with the interval that its values over the draws of towns give; invalid where it is not finite.
+
+    Draws that have no value may be NaN. A single town has no interval, nor has what too few draws have a value of.
+    """
+    if not math.isfinite(value):
+        return INVALID
     finite = draws[np.isfinite(draws)]
     if towns < 2 or len(finite) < LEAST_FINITE * len(draws):
         return Measure(value, True)

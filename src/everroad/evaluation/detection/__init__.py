@@ -1,0 +1,1 @@
+"""Detection metrics of nuScenes: average precision by centre distance, true positive errors, NDS, with intervals over towns."""
