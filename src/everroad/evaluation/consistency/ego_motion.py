@@ -5,10 +5,11 @@ function of two numbers, the way driven (d) and the turn (psi), along an arc of 
 
     X' = R(psi) X + d (cos psi/2, sin psi/2).
 
-The flow of all road pixels is found as these two numbers alone (parametric flow, Bergen et al. 1992): of a coarse grid the pair
-that makes the pictures most alike, then robust least squares on the pictures' gradients (Tukey's weights). General optical flow is
-no help here: between pictures this small it takes one dash of a lane marking for the next. Pictures are band-passed first, so that
-headlights and flicker, which do not move with the road, do not count. Axis letter: ``r`` road pixels.
+The flow of all road pixels is found as these two numbers alone (parametric flow; Bergen et al., ECCV 1992), on pictures seen from
+above: of a grid the pair that makes them most alike, then least squares on their gradients with Tukey's weights. General optical
+flow is no help here: between pictures this small it takes one dash of a lane marking for the next. The views from above are
+high-passed first, because headlights and flicker do not move with the road; from above, so that no distance counts for another.
+Axis letters: ``x y`` cells ahead and to the left.
 """
 
 from __future__ import annotations
@@ -28,141 +29,150 @@ from everroad.render.semantics import CROSSING, LANE_MARKING, ROAD, SIDEWALK, TE
 from everroad.scenario.types import Camera
 
 GROUND = (ROAD, LANE_MARKING, CROSSING, SIDEWALK, TERRAIN)
-FARTHEST_M = 30.0
-# The grid that is searched, for each frame: 36 m/s and 54 degrees a second at 12 Hz.
-_WAYS_M = np.arange(0.0, 3.01, 0.15)
-_TURNS_RAD = np.deg2rad([-4.5, -3.0, -2.0, -1.2, -0.6, 0.0, 0.6, 1.2, 2.0, 3.0, 4.5])
-_SEARCHED = (450, 150)  # pixels, most telling of the way and of the turn
-_FINE_PX, _COARSE_PX = 0.7, 4.0
-_ROUNDS = 10
-_LEAST_PIXELS = 100
-# Surer than this (standard deviations a second, of the least squares) or not at all.
-_SURE_MPS, _SURE_RADPS = 0.15, np.deg2rad(0.5)
+# The piece of ground that is looked at: metres beyond the nearest that the camera sees, to each side, and of a cell.
+AHEAD_M, ASIDE_M, CELL_M = 16.0, 8.0, 0.1
+# What is searched: 36 m/s and 54 degrees a second at 12 Hz.
+_MOST_CELLS = 30
+_TURNS_RAD = np.deg2rad([-4.5, -3.5, -2.7, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.7, 3.5, 4.5])
+_SHADING_M = 0.8
+_NOISE = 0.004
+_ROUNDS = 12
+_LEAST_CELLS = 1000
+# Surer than this (standard deviations of the least squares) or not at all.
+_SURE_MPS, _SURE_RADPS, _SURE_AGREEMENT = 0.15, np.deg2rad(0.5), 0.0
 
 
 @dataclass(frozen=True)
 class EgoMotion:
-    """What one pair of pictures shows. ``sure``: there was enough to see on the road, and it agreed."""
+    """What one pair of pictures shows. ``agreement``: correlation of the two views of the road, from above, after the motion.
+    ``sure``: there was enough to see on the road, and it agreed."""
 
     speed_mps: float
     yaw_rate_radps: float
+    agreement: float
     sure: bool
 
 
-UNKNOWN = EgoMotion(0.0, 0.0, False)
+UNKNOWN = EgoMotion(0.0, 0.0, 0.0, False)
 
 
-def ground_mask(semantic: UInt8[ndarray, "h w"], camera: Camera) -> Bool[ndarray, "h w"]:
-    """Pixels that show the ground plane within ``FARTHEST_M``."""
-    return np.isin(semantic, GROUND) & _is_near(camera)
-
-
-def below_horizon(camera: Camera) -> Bool[ndarray, "h w"]:
-    """The same where nobody knows what the pixels show; what stands on the ground is left to the robust weights."""
-    return _is_near(camera).copy()
+def ground_mask(semantic: UInt8[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
+    """Pixels that show the ground plane."""
+    return np.isin(semantic, GROUND)
 
 
 def ego_motion(
     picture: UInt8[ndarray, "h w 3"],
     previous: UInt8[ndarray, "h w 3"],
-    mask: Bool[ndarray, "h w"],
+    mask: Bool[ndarray, "h w"] | None,
     camera: Camera,
     seconds: float,
 ) -> EgoMotion:
-    """Speed and yaw rate between two pictures ``seconds`` apart; ``mask`` says which pixels of the later one show the ground."""
-    mask = mask & _is_near(camera)
-    if mask.sum() < _LEAST_PIXELS:
+    """Speed and yaw rate between two pictures ``seconds`` apart. ``mask`` says which pixels of the later one show the ground;
+    without one all count that would, and what stands on it is left to the robust weights."""
+    plan = _plan(_Key(camera))
+    now = _from_above(luma(picture), plan.points, plan.pixel_from_ground)
+    there = np.isfinite(now)
+    if mask is not None:
+        there &= np.nan_to_num(_from_above(mask.astype(np.float32), plan.points, plan.pixel_from_ground)) > 0.99
+    if there.sum() < _LEAST_CELLS:
         return UNKNOWN
-    now, before = _band(picture), _band(previous)
-    points, seen = _ground_points(_Key(camera))[mask], now[mask]
-    chosen = _telling(now, points, mask, camera)
-    way_m, turn_rad = _search(points[chosen], seen[chosen], before, camera)
-    return _refine(points, seen, before, camera, way_m, turn_rad, seconds)
+    now = _high_pass(np.where(there, now, np.nan))
+    before = luma(previous)
+    way_m, turn_rad = _search(now, before, plan)
+    return _refine(now, before, plan, way_m, turn_rad, seconds)
 
 
-def _telling(now: ndarray, points: Float[ndarray, "r 2"], mask: Bool[ndarray, "h w"], camera: Camera) -> ndarray:
-    """The road pixels that change most with the way driven and with the turn: edges along the road tell nothing of the way."""
-    across, down = _slopes(now)
-    _, *by = _pixels_and_slopes(points, camera, 0.0, 0.0)
-    tell = [np.abs(across[mask] * slope[:, 0] + down[mask] * slope[:, 1]) for slope in by]
-    return np.unique(np.concatenate([np.argsort(-of, kind="stable")[:count] for of, count in zip(tell, _SEARCHED, strict=True)]))
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """The cells' ground points in the ego frame, their weights (pixels a cell, at most 1) and the camera over them."""
+
+    points: Float[ndarray, "x y 2"]
+    weights: Float[ndarray, "x y"]
+    pixel_from_ground: Float[ndarray, "3 3"]
 
 
-def _search(points: ndarray, seen: ndarray, before: ndarray, camera: Camera) -> tuple[float, float]:
+def _search(now: Float[ndarray, "x y"], before: Float[ndarray, "h w"], plan: _Plan) -> tuple[float, float]:
+    """The best whole number of cells driven, and turn of the list."""
     best = (math.inf, 0.0, 0.0)
-    for way_m in _WAYS_M.tolist():
-        for turn_rad in _TURNS_RAD.tolist():
-            values = _sample(before, _pixels(points, camera, way_m, turn_rad))
-            inside = np.isfinite(values)
-            if inside.sum() > 0.4 * len(seen):
-                apart = float(np.minimum(np.abs(seen - values)[inside], 0.08).mean())
-                best = min(best, (apart, way_m, turn_rad))
+    there = np.isfinite(now)
+    count = len(now)
+    for turn_rad in _TURNS_RAD.tolist():
+        # Where the road was if the ego had only turned; driving then is a shift of rows, but for the half turn on the way.
+        turned = _high_pass(_from_above(before, _moved(plan.points, 0.0, turn_rad), plan.pixel_from_ground))
+        for cells in range(_MOST_CELLS + 1):
+            ours, theirs = now[: count - cells : 2, ::2], turned[cells::2, ::2]
+            both = there[: count - cells : 2, ::2] & np.isfinite(theirs)
+            weights = np.where(both, plan.weights[: count - cells : 2, ::2], 0.0)
+            apart = np.minimum(np.abs(np.where(both, ours - theirs, 0.0)), 0.08)
+            total = weights.sum()
+            if total > 0.25 * plan.weights[::2, ::2].sum() * there.mean():
+                best = min(best, (float((weights * apart).sum() / total), cells * CELL_M, turn_rad))
     return best[1], best[2]
 
 
 def _refine(
-    points: ndarray, seen: ndarray, before: ndarray, camera: Camera, way_m: float, turn_rad: float, seconds: float
+    now: Float[ndarray, "x y"], before: Float[ndarray, "h w"], plan: _Plan, way_m: float, turn_rad: float, seconds: float
 ) -> EgoMotion:
-    across, down = _slopes(before)
-    inverse, scale = np.zeros((2, 2)), math.inf
+    x, y = plan.points[..., 0], plan.points[..., 1]
+    doubt, seen, inside = np.full(2, math.inf), now, np.isfinite(now)
     for _ in range(_ROUNDS):
-        pixels, by_way, by_turn = _pixels_and_slopes(points, camera, way_m, turn_rad)
-        values, gx, gy = (_sample(of, pixels) for of in (before, across, down))
-        inside = np.isfinite(values)
-        if inside.sum() < _LEAST_PIXELS:
+        seen = _high_pass(_from_above(before, _moved(plan.points, way_m, turn_rad), plan.pixel_from_ground))
+        # The mean of both gradients: one alone is out of place by half of the change.
+        ahead, aside = (np.gradient(0.5 * (now + seen), CELL_M, axis=axis) for axis in (0, 1))
+        # In this frame's axes: driving moves the road ahead, turning moves it across.
+        slopes = np.stack([ahead, aside * x - ahead * y], -1)
+        inside = np.isfinite(slopes).all(-1) & np.isfinite(now) & np.isfinite(seen)
+        if inside.sum() < _LEAST_CELLS:
             return UNKNOWN
-        slopes = np.stack([gx * slope[:, 0] + gy * slope[:, 1] for slope in (by_way, by_turn)], 1)[inside]
-        apart = (seen - values)[inside]
-        scale = 1.4826 * float(np.median(np.abs(apart))) + 0.004
-        weights = np.where(np.abs(apart) < 4 * scale, (1 - (apart / (4 * scale)) ** 2) ** 2, 0.0)
+        slopes, apart, weights = slopes[inside], (now - seen)[inside], plan.weights[inside]
+        scale = 1.4826 * float(np.median(np.abs(apart))) + _NOISE
+        weights = weights * np.where(np.abs(apart) < 4 * scale, (1 - (apart / (4 * scale)) ** 2) ** 2, 0.0)
         normal = (slopes * weights[:, None]).T @ slopes
         if np.linalg.cond(normal) > 1e10:
             return UNKNOWN
-        inverse = np.linalg.inv(normal)
-        change = inverse @ ((slopes * weights[:, None]).T @ apart)
+        change = np.linalg.solve(normal, (slopes * weights[:, None]).T @ apart)
         way_m, turn_rad = way_m + float(change[0]), turn_rad + float(change[1])
+        if abs(way_m) > 1.5 * _MOST_CELLS * CELL_M or abs(turn_rad) > 1.5 * _TURNS_RAD[-1]:
+            return UNKNOWN
+        doubt = scale * np.sqrt(np.linalg.inv(normal).diagonal()) / seconds
         if abs(change[0]) < 1e-4 and abs(change[1]) < 1e-5:
             break
-    doubt = scale * np.sqrt(inverse.diagonal()) / seconds
-    sane = abs(way_m) < 2 * _WAYS_M[-1] and abs(turn_rad) < 2 * _TURNS_RAD[-1]
-    if not sane:
-        return UNKNOWN
-    return EgoMotion(way_m / seconds, turn_rad / seconds, bool(doubt[0] < _SURE_MPS and doubt[1] < _SURE_RADPS))
+    agreement = _correlation(now, seen, np.where(inside, plan.weights, 0.0))
+    sure = doubt[0] < _SURE_MPS and doubt[1] < _SURE_RADPS and agreement > _SURE_AGREEMENT
+    return EgoMotion(way_m / seconds, turn_rad / seconds, agreement, bool(sure))
 
 
-def _band(picture: ndarray) -> ndarray:
-    """Luma between two widths of blur."""
-    y = luma(picture)
-    return cv2.GaussianBlur(y, (0, 0), _FINE_PX) - cv2.GaussianBlur(y, (0, 0), _COARSE_PX)
+def _correlation(one: Float[ndarray, "x y"], other: Float[ndarray, "x y"], weights: Float[ndarray, "x y"]) -> float:
+    one, other = (np.where(weights > 0, of, 0.0) for of in (one, other))
+    power = math.sqrt(float((weights * one**2).sum() * (weights * other**2).sum()))
+    return float((weights * one * other).sum()) / power if power > 0 else 0.0
 
 
-def _slopes(image: ndarray) -> tuple[ndarray, ndarray]:
-    return cv2.Sobel(image, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(image, cv2.CV_32F, 0, 1) / 8
-
-
-def _sample(image: ndarray, pixels: Float[ndarray, "r 2"]) -> Float[ndarray, "r"]:
-    """Bilinear; NaN outside."""
-    at = pixels.astype(np.float32)[None]
-    return cv2.remap(
-        image, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=math.nan
-    )[0].astype(np.float64)
-
-
-def _pixels(points: Float[ndarray, "r 2"], camera: Camera, way_m: float, turn_rad: float) -> Float[ndarray, "r 2"]:
-    """Where the camera saw ground points of this frame's ego a frame ago."""
+def _moved(points: Float[ndarray, "x y 2"], way_m: float, turn_rad: float) -> Float[ndarray, "x y 2"]:
+    """Ground points of this frame's ego in the axes of the ego a frame ago."""
     cosine, sine = math.cos(turn_rad), math.sin(turn_rad)
-    x = cosine * points[:, 0] - sine * points[:, 1] + way_m * math.cos(turn_rad / 2)
-    y = sine * points[:, 0] + cosine * points[:, 1] + way_m * math.sin(turn_rad / 2)
-    matrix = _pixel_from_ground(_Key(camera))
-    seen = x[:, None] * matrix[:, 0] + y[:, None] * matrix[:, 1] + matrix[:, 2]
-    return seen[:, :2] / np.maximum(seen[:, 2:], 1e-3)
+    x = cosine * points[..., 0] - sine * points[..., 1] + way_m * math.cos(turn_rad / 2)
+    y = sine * points[..., 0] + cosine * points[..., 1] + way_m * math.sin(turn_rad / 2)
+    return np.stack([x, y], -1)
 
 
-def _pixels_and_slopes(points: ndarray, camera: Camera, way_m: float, turn_rad: float) -> tuple[ndarray, ndarray, ndarray]:
-    step = 1e-4
-    pixels = _pixels(points, camera, way_m, turn_rad)
-    by_way = (_pixels(points, camera, way_m + step, turn_rad) - pixels) / step
-    return pixels, by_way, (_pixels(points, camera, way_m, turn_rad + step) - pixels) / step
+def _from_above(
+    image: Float[ndarray, "h w"], points: Float[ndarray, "x y 2"], pixel_from_ground: Float[ndarray, "3 3"]
+) -> Float[ndarray, "x y"]:
+    """The picture at ground points, bilinear; NaN outside."""
+    seen = points @ pixel_from_ground[:, :2].T + pixel_from_ground[:, 2]
+    at = (seen[..., :2] / np.maximum(seen[..., 2:], 1e-3)).astype(np.float32)
+    return cv2.remap(image, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=math.nan)
+
+
+def _high_pass(view: Float[ndarray, "x y"]) -> Float[ndarray, "x y"]:
+    """Less its own blur, which only sees what is there."""
+    there = np.isfinite(view)
+    width = 2 * round(2 * _SHADING_M / CELL_M) + 1
+    total = cv2.blur(np.where(there, view, 0).astype(np.float32), (width, width))
+    share = cv2.blur(there.astype(np.float32), (width, width))
+    return np.where(there, view - total / np.maximum(share, 1e-6), np.nan)
 
 
 class _Key:
@@ -180,24 +190,16 @@ class _Key:
 
 
 @lru_cache(maxsize=12)
-def _pixel_from_ground(key: _Key) -> Float[ndarray, "3 3"]:
-    """Homogeneous pixels of ground points (x, y, 1) in the ego frame."""
-    camera_from_ego = geometry.invert(key.camera.ego_from_camera)
-    return key.camera.intrinsics @ camera_from_ego[:3, [0, 1, 3]]
-
-
-@lru_cache(maxsize=12)
-def _ground_points(key: _Key) -> Float[ndarray, "h w 2"]:
-    """Ego-frame ground point of every pixel; NaN at and above the horizon."""
+def _plan(key: _Key) -> _Plan:
+    """Of a camera that looks ahead: the cells from the nearest ground on that its middle column sees."""
     camera = key.camera
-    columns, rows = np.meshgrid(np.arange(camera.width_px), np.arange(camera.height_px))
-    rays = np.stack([columns, rows, np.ones_like(rows)], -1) @ (
-        camera.ego_from_camera[:3, :3] @ np.linalg.inv(camera.intrinsics)
-    ).T
-    down = np.where(rays[..., 2] < -1e-9, -rays[..., 2], np.nan)
-    return camera.ego_from_camera[:2, 3] + rays[..., :2] * (camera.ego_from_camera[2, 3] / down)[..., None]
-
-
-def _is_near(camera: Camera) -> Bool[ndarray, "h w"]:
-    points = _ground_points(_Key(camera))
-    return np.linalg.norm(points - camera.ego_from_camera[:2, 3], axis=-1) < FARTHEST_M
+    pixel_from_ground = camera.intrinsics @ geometry.invert(camera.ego_from_camera)[:3, [0, 1, 3]]
+    foot = camera.ego_from_camera[:3, :3] @ np.linalg.inv(camera.intrinsics) @ [camera.width_px / 2, camera.height_px - 1.0, 1.0]
+    nearest_m = camera.ego_from_camera[0, 3] + foot[0] / max(-foot[2], 1e-3) * camera.ego_from_camera[2, 3]
+    x = nearest_m + np.arange(0.0, AHEAD_M, CELL_M)
+    y = np.arange(-ASIDE_M, ASIDE_M + CELL_M / 2, CELL_M)
+    points = np.stack(np.meshgrid(x, y, indexing="ij"), -1)
+    # Pixels a square metre of ground: the area that the homography gives it.
+    depth = points @ pixel_from_ground[2, :2] + pixel_from_ground[2, 2]
+    density = abs(float(np.linalg.det(pixel_from_ground))) / np.maximum(depth, 1e-3) ** 3
+    return _Plan(points, np.minimum(density * CELL_M**2, 1.0), pixel_from_ground)
