@@ -1,7 +1,7 @@
 """Damage made to order: streams of pictures that are worse in one known way, so that every measure shows which way it moves.
 
-Each is a function of a stream of pictures (frame 0 first) and answers the damaged stream, picture by picture; what is random is a
-function of its address and the frame. ``MADE_DAMAGE`` names each at the strength that the table in the documentation uses.
+Each is a function of a stream of pictures (frame 0 first) and answers the damaged stream, picture by picture; what is random is
+a function of its address and the frame. ``MADE_DAMAGE`` names each at the strength that the table in the documentation uses.
 """
 
 from __future__ import annotations

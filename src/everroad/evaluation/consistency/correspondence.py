@@ -1,8 +1,8 @@
 """Which pixel of another picture shows the same thing: by known depth and motion, or by estimated flow.
 
 The other picture is that of the frame before, or of another camera at the same time. Known: a pixel's point is carried over and
-must be seen there at the depth that it has, by all four neighbours that its colour is taken from, so that nothing is compared with
-what hides it. Estimated: DIS optical flow (Kroeger et al., ECCV 2016), there and back again to within a pixel.
+must be seen there at the depth that it has, by all four neighbours that its colour is taken from, so that nothing is compared
+with what hides it. Estimated: DIS optical flow (Kroeger et al., ECCV 2016), there and back again to within a pixel.
 """
 
 from __future__ import annotations
@@ -81,9 +81,10 @@ def known(
 def estimated(picture: UInt8[ndarray, "h w 3"], other: UInt8[ndarray, "h w 3"]) -> Correspondence:
     """By optical flow."""
     one, two = (cv2.cvtColor(of, cv2.COLOR_RGB2GRAY) for of in (picture, other))
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    there, back = (np.asarray(flow.calc(*pair, None)) for pair in ((one, two), (two, one)))
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     height, width = one.shape
+    blank = np.zeros((height, width, 2), np.float32)
+    there, back = (np.asarray(flow.calc(*pair, blank.copy())) for pair in ((one, two), (two, one)))
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     places = there + np.stack([columns, rows], -1)
     returned = cv2.remap(back, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

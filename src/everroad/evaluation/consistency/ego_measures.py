@@ -1,9 +1,10 @@
 """Ego motion recovered from video against the motion asked for: errors of speed and yaw rate, and how well they go together.
 
 A frame counts where the ego was asked to drive faster than ``SLOWEST_MPS`` and where the motion can be read off the reference
-pictures (the painter's, or the recorded ones): surely, within ``READABLE`` of the asked speed and ``READABLE_RADPS`` of the asked yaw
-rate. By night the headlights' pool of light drowns the road, and such frames are invalid. What a model fails to show on a frame that
-counts is its error: an unreadable road is a speed of 0. Relative errors of a frame count as 1 at most, yaw rate's as 0.5 rad/s.
+pictures (the painter's, or the recorded ones): surely, within ``READABLE`` of the asked speed and ``READABLE_RADPS`` of the
+asked yaw rate. By night the headlights' pool of light drowns the road, and such frames are invalid. What a model fails to show
+on a frame that counts is its error: an unreadable road is a speed of 0. Relative errors of a frame count as 1 at most, yaw
+rate's as 0.5 rad/s.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@ function of two numbers, the way driven (d) and the turn (psi), along an arc of 
 
     X' = R(psi) X + d (cos psi/2, sin psi/2).
 
-The flow of all road pixels is found as these two numbers alone (parametric flow; Bergen et al., ECCV 1992), on pictures seen from
-above: of a grid the pair that makes them most alike, then least squares on their gradients with Tukey's weights. General optical
-flow is no help here: between pictures this small it takes one dash of a lane marking for the next. The views from above are
-high-passed first, because headlights and flicker do not move with the road; from above, so that no distance counts for another.
-Axis letters: ``x y`` cells ahead and to the left.
+The flow of all road pixels is found as these two numbers alone (parametric flow; Bergen et al., ECCV 1992), on pictures seen
+from above: of a grid the pair that makes them most alike, then least squares on their gradients with Tukey's weights. General
+optical flow is no help here: between pictures this small it takes one dash of a lane marking for the next. The views from above
+are high-passed first, because headlights and flicker do not move with the road; from above, so that no distance counts for
+another. Axis letters: ``x y`` cells ahead and to the left.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NOISE = 0.004
 _ROUNDS = 12
 _LEAST_CELLS = 1000
 # Surer than this (standard deviations of the least squares) or not at all.
-_SURE_MPS, _SURE_RADPS, _SURE_AGREEMENT = 0.15, np.deg2rad(0.5), 0.0
+_SURE_MPS, _SURE_RADPS, _SURE_AGREEMENT = 0.15, np.deg2rad(0.5), 0.5
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def ego_motion(
     """Speed and yaw rate between two pictures ``seconds`` apart. ``mask`` says which pixels of the later one show the ground;
     without one all count that would, and what stands on it is left to the robust weights."""
     plan = _plan(_Key(camera))
-    now = _from_above(luma(picture), plan.points, plan.pixel_from_ground)
+    now = _from_above(luma(picture), plan, np.eye(3))
     there = np.isfinite(now)
     if mask is not None:
-        there &= np.nan_to_num(_from_above(mask.astype(np.float32), plan.points, plan.pixel_from_ground)) > 0.99
+        there &= np.nan_to_num(_from_above(mask.astype(np.float32), plan, np.eye(3))) > 0.99
     if there.sum() < _LEAST_CELLS:
         return UNKNOWN
     now = _high_pass(np.where(there, now, np.nan))
@@ -85,9 +85,13 @@ def ego_motion(
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """The cells' ground points in the ego frame, their weights (pixels a cell, at most 1) and the camera over them."""
+    """The cells' ground points in the ego frame, their weights (pixels a cell, at most 1) and the camera over them.
+
+    ``ground_from_cell`` takes (column, row, 1) of the view from above to (x, y, 1) of the ground.
+    """
 
     points: Float[ndarray, "x y 2"]
+    ground_from_cell: Float[ndarray, "3 3"]
     weights: Float[ndarray, "x y"]
     pixel_from_ground: Float[ndarray, "3 3"]
 
@@ -95,19 +99,21 @@ class _Plan:
 def _search(now: Float[ndarray, "x y"], before: Float[ndarray, "h w"], plan: _Plan) -> tuple[float, float]:
     """The best whole number of cells driven, and turn of the list."""
     best = (math.inf, 0.0, 0.0)
-    there = np.isfinite(now)
-    count = len(now)
+    there, count = np.isfinite(now), len(now)
+    # A cell that is not there has no weight, and no value that would spread.
+    ours_all, weights_all = np.where(there, now, 0.0)[:, ::2], np.where(there, plan.weights, 0.0)[:, ::2].astype(np.float32)
+    least = 0.25 * float(weights_all[::2].sum())
     for turn_rad in _TURNS_RAD.tolist():
         # Where the road was if the ego had only turned; driving then is a shift of rows, but for the half turn on the way.
-        turned = _high_pass(_from_above(before, _moved(plan.points, 0.0, turn_rad), plan.pixel_from_ground))
+        turned = _high_pass(_from_above(before, plan, _moved(0.0, turn_rad)))
+        seen = np.isfinite(turned)[:, ::2]
+        theirs_all = np.where(seen, turned[:, ::2], 0.0)
         for cells in range(_MOST_CELLS + 1):
-            ours, theirs = now[: count - cells : 2, ::2], turned[cells::2, ::2]
-            both = there[: count - cells : 2, ::2] & np.isfinite(theirs)
-            weights = np.where(both, plan.weights[: count - cells : 2, ::2], 0.0)
-            apart = np.minimum(np.abs(np.where(both, ours - theirs, 0.0)), 0.08)
-            total = weights.sum()
-            if total > 0.25 * plan.weights[::2, ::2].sum() * there.mean():
-                best = min(best, (float((weights * apart).sum() / total), cells * CELL_M, turn_rad))
+            weights = weights_all[: count - cells : 2] * seen[cells::2]
+            total = float(weights.sum())
+            if total > least:
+                apart = np.minimum(np.abs(ours_all[: count - cells : 2] - theirs_all[cells::2]), np.float32(0.08))
+                best = min(best, (float((weights * apart).sum()) / total, cells * CELL_M, turn_rad))
     return best[1], best[2]
 
 
@@ -117,7 +123,7 @@ def _refine(
     x, y = plan.points[..., 0], plan.points[..., 1]
     doubt, seen, inside = np.full(2, math.inf), now, np.isfinite(now)
     for _ in range(_ROUNDS):
-        seen = _high_pass(_from_above(before, _moved(plan.points, way_m, turn_rad), plan.pixel_from_ground))
+        seen = _high_pass(_from_above(before, plan, _moved(way_m, turn_rad)))
         # The mean of both gradients: one alone is out of place by half of the change.
         ahead, aside = (np.gradient(0.5 * (now + seen), CELL_M, axis=axis) for axis in (0, 1))
         # In this frame's axes: driving moves the road ahead, turning moves it across.
@@ -149,21 +155,19 @@ def _correlation(one: Float[ndarray, "x y"], other: Float[ndarray, "x y"], weigh
     return float((weights * one * other).sum()) / power if power > 0 else 0.0
 
 
-def _moved(points: Float[ndarray, "x y 2"], way_m: float, turn_rad: float) -> Float[ndarray, "x y 2"]:
-    """Ground points of this frame's ego in the axes of the ego a frame ago."""
+def _moved(way_m: float, turn_rad: float) -> Float[ndarray, "3 3"]:
+    """Ground points (x, y, 1) of this frame's ego in the axes of the ego a frame ago."""
     cosine, sine = math.cos(turn_rad), math.sin(turn_rad)
-    x = cosine * points[..., 0] - sine * points[..., 1] + way_m * math.cos(turn_rad / 2)
-    y = sine * points[..., 0] + cosine * points[..., 1] + way_m * math.sin(turn_rad / 2)
-    return np.stack([x, y], -1)
+    half = turn_rad / 2
+    return np.array([[cosine, -sine, way_m * math.cos(half)], [sine, cosine, way_m * math.sin(half)], [0, 0, 1]])
 
 
-def _from_above(
-    image: Float[ndarray, "h w"], points: Float[ndarray, "x y 2"], pixel_from_ground: Float[ndarray, "3 3"]
-) -> Float[ndarray, "x y"]:
-    """The picture at ground points, bilinear; NaN outside."""
-    seen = points @ pixel_from_ground[:, :2].T + pixel_from_ground[:, 2]
-    at = (seen[..., :2] / np.maximum(seen[..., 2:], 1e-3)).astype(np.float32)
-    return cv2.remap(image, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=math.nan)
+def _from_above(image: Float[ndarray, "h w"], plan: _Plan, moved: Float[ndarray, "3 3"]) -> Float[ndarray, "x y"]:
+    """The picture at the cells' ground points, moved, bilinear; NaN outside."""
+    size = plan.weights.shape[::-1]
+    pixel_from_cell = plan.pixel_from_ground @ moved @ plan.ground_from_cell
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpPerspective(image, pixel_from_cell, size, flags=flags, borderValue=math.nan))
 
 
 def _high_pass(view: Float[ndarray, "x y"]) -> Float[ndarray, "x y"]:
@@ -194,7 +198,9 @@ def _plan(key: _Key) -> _Plan:
     """Of a camera that looks ahead: the cells from the nearest ground on that its middle column sees."""
     camera = key.camera
     pixel_from_ground = camera.intrinsics @ geometry.invert(camera.ego_from_camera)[:3, [0, 1, 3]]
-    foot = camera.ego_from_camera[:3, :3] @ np.linalg.inv(camera.intrinsics) @ [camera.width_px / 2, camera.height_px - 1.0, 1.0]
+    foot = (
+        camera.ego_from_camera[:3, :3] @ np.linalg.inv(camera.intrinsics) @ [camera.width_px / 2, camera.height_px - 1.0, 1.0]
+    )
     nearest_m = camera.ego_from_camera[0, 3] + foot[0] / max(-foot[2], 1e-3) * camera.ego_from_camera[2, 3]
     x = nearest_m + np.arange(0.0, AHEAD_M, CELL_M)
     y = np.arange(-ASIDE_M, ASIDE_M + CELL_M / 2, CELL_M)
@@ -202,4 +208,5 @@ def _plan(key: _Key) -> _Plan:
     # Pixels a square metre of ground: the area that the homography gives it.
     depth = points @ pixel_from_ground[2, :2] + pixel_from_ground[2, 2]
     density = abs(float(np.linalg.det(pixel_from_ground))) / np.maximum(depth, 1e-3) ** 3
-    return _Plan(points, np.minimum(density * CELL_M**2, 1.0), pixel_from_ground)
+    ground_from_cell = np.array([[0, CELL_M, x[0]], [CELL_M, 0, y[0]], [0, 0, 1]])
+    return _Plan(points, ground_from_cell, np.minimum(density * CELL_M**2, 1.0), pixel_from_ground)

@@ -1,12 +1,13 @@
 """Identity of tracked objects over time: does what is in an object's box look more like it did than like the other objects?
 
-Of every object in the frames i - lag and i, its features then are compared with those of all objects in frame i. The measure is the
-chance that its own distance is the smaller one (area under the ROC curve of same against other; ties count half):
+Of every object in the frames i - lag and i, its features then are compared with those of all objects in frame i. The measure is
+the chance that its own distance is the smaller one (area under the ROC curve of same against other; ties count half):
 
     AUC = Σ over objects and others of [own distance < other's distance] / Σ of comparisons.
 
-0.5 is no identity at all. Features come from a function of the crops, so that a network can stand in; the default is a histogram
-of colours and gradients, which needs none. Objects that look alike (two grey cars) keep even the painter below 1: read the share.
+0.5 is no identity at all. Features come from a function of the crops, so that a network can stand in; the default is a
+histogram of colours and gradients, which needs none. Objects that look alike (two grey cars) keep even the painter below 1:
+read the share.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class IdentityRecord:
 
 
 def histogram_features(crops: Sequence[UInt8[ndarray, "_ _ 3"]]) -> Float[ndarray, "i d"]:
-    """Histograms of L*, of a* and b* together, and of gradient directions by strength, upper and lower half apart, each of sum 1.
+    """Histograms of L*, of a* and b* together, and of gradient directions by strength; upper and lower half apart, sums of 1.
 
     The distance is the sum of absolute differences.
     """
@@ -67,7 +68,7 @@ def identity_record(
     wanted: Callable[[int], bool],
     features: Features = histogram_features,
 ) -> IdentityRecord:
-    """The wanted instances of the asked picture that are large enough, and the features of what the picture has in their boxes."""
+    """The wanted instances that are large enough, and the features of what the picture has in their boxes."""
     ids, place, counts = np.unique(instance, return_inverse=True, return_counts=True)
     kept = [i for i in range(len(ids)) if ids[i] > 0 and counts[i] >= LEAST_PX and wanted(int(ids[i]))]
     boxes = find_objects(place.reshape(instance.shape).astype(np.int32) + 1)
@@ -92,9 +93,12 @@ def identity_sums(now: IdentityRecord, then: IdentityRecord) -> tuple[float, flo
 
 
 def identity(
-    model: Sequence[Sequence[IdentityRecord]], painter: Sequence[Sequence[IdentityRecord]], window: Window, lag: int = LAG_FRAMES
+    model: Sequence[Sequence[IdentityRecord]],
+    painter: Sequence[Sequence[IdentityRecord]],
+    window: Window,
+    lag: int = LAG_FRAMES,
 ) -> dict[str, Measure]:
-    """"identity" (AUC) and "share identity" of records by frame, then by town; frames before ``lag`` have no earlier one."""
+    """ "identity" (AUC) and "share identity" of records by frame, then by town; frames before ``lag`` have no earlier one."""
     sums = window.sums(np.concatenate([_stacked(of, lag) for of in (model, painter)], 2))
     sums = np.zeros((1, 4)) if sums is None else sums
     return {

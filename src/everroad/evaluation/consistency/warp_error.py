@@ -10,8 +10,8 @@ With the previous picture carried over by a ``Correspondence`` to W, over its va
     static flicker = mean over blocks of the picture of |mean of L*(I) - L*(W) in the block|: light that comes and goes;
     light flicker  = root mean square over frames of (m[i+1] - 2 m[i] + m[i-1]) / 2, m the mean L* of the picture.
 
-All the errors are L*a*b* (0 to 100). Under *estimated* flow frozen pictures have no error at all; only the known motion finds them.
-Where a frame has no valid pixels it counts for nothing.
+All the errors are L*a*b* (0 to 100). Under *estimated* flow frozen pictures have no error at all; only the known motion finds
+them. Where a frame has no valid pixels it counts for nothing.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ def first_record(picture: UInt8[ndarray, "h w 3"]) -> WarpRecord:
     return WarpRecord(0, 0, 0, 0, 0, 0, 0, float(lab(picture)[..., 0].mean()))
 
 
-def warp_record(
-    picture: UInt8[ndarray, "h w 3"], other: UInt8[ndarray, "_ _ 3"], correspondence: Correspondence
-) -> WarpRecord:
+def warp_record(picture: UInt8[ndarray, "h w 3"], other: UInt8[ndarray, "_ _ 3"], correspondence: Correspondence) -> WarpRecord:
     """Of a picture and the one before it, or of another camera."""
     colours, others = lab(picture), lab(other)
     places, valid = correspondence.places, correspondence.valid
@@ -90,9 +88,7 @@ def _block_means(change: Float[ndarray, "h w"], valid: ndarray) -> Float[ndarray
     return sums(change)[enough] / counts[enough]
 
 
-def warp_measures(
-    model: Float[ndarray, "n f q"], painter: Float[ndarray, "n f q"], window: Window
-) -> dict[str, Measure]:
+def warp_measures(model: Float[ndarray, "n f q"], painter: Float[ndarray, "n f q"], window: Window) -> dict[str, Measure]:
     """``NAMES``, each the model's own, and "share …" of the painter's (or of whatever is compared with), of stacked records."""
     both = [_sums(of) for of in (model, painter)]
     sums = window.sums(np.concatenate(both, 2))

@@ -1,1 +1,1 @@
-"""Plausibility of what is driven: speeds, accelerations, jerk, collisions, driving off the road and distances, of trajectories."""
+"""Plausibility of what is driven: speeds, accelerations, jerk, collisions, leaving the road and gaps."""

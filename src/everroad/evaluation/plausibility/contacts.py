@@ -1,7 +1,7 @@
 """Who stands in whom at each frame: oriented boxes of ego and actors, seen from above, that share ground and height.
 
-Riders stand in what they ride, so a person and a bicycle or motorcycle do not collide. Two that both stand are no collision but a
-*standing overlap*: badly annotated or badly placed parked cars, which nobody drove into.
+Riders stand in what they ride, so a person and a bicycle or motorcycle do not collide. Two that both stand are no collision but
+a *standing overlap*: badly annotated or badly placed parked cars, which nobody drove into.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Contacts:
 
 
 def contacts(scenario: Scenario, shrink_m: float = 0.05) -> Contacts:
-    """Collisions and standing overlaps. Boxes shrink by ``shrink_m`` on all sides first: that much do annotations stray (ours)."""
+    """Collisions and standing overlaps. Boxes shrink by ``shrink_m`` on all sides first, as annotations stray (ours)."""
     frames, actors = len(scenario), {actor.track_id: i for i, actor in enumerate(scenario.actors)}
     present = sum((actor.valid.astype(np.float64) for actor in scenario.actors), np.zeros(frames))
     stands = {EGO: _stands(scenario.world_from_ego.translation_m, scenario.time_s, np.ones(frames, bool))}

@@ -1,5 +1,5 @@
-"""What a road user can do and what a passenger bears, each number with its source. Limits are of magnitudes unless they are named
-``least``.
+"""What a road user can do and what a passenger bears, each number with its source. Limits are of magnitudes unless they are
+named ``least``.
 
 *Comfort* of the ego is nuPlan's (``ego_is_comfortable`` of nuplan-devkit 1.2; Karnchanachari et al., "Towards learning-based
 planning: the nuPlan benchmark", ICRA 2024), whose limits are those of its recorded expert drivers: longitudinal acceleration
@@ -11,11 +11,11 @@ benchmarks for motion planning on roads", IV 2017; vehicle 2, a BMW 320i): 50.8 
 (the friction circle). Yaw rate and jerk have no limit there; ours are 1.5 rad/s and 30 m/s³, about what a full brake takes to
 build up (0.4 s).
 
-*Feasible* for who walks is ours: 12.5 m/s and 10 m/s², the fastest sprint (12.4 m/s) and its start; 60 m/s³; people turn as they
-like. Riders of bicycles and motorcycles count as vehicles.
+*Feasible* for who walks is ours: 12.5 m/s and 10 m/s², the fastest sprint (12.4 m/s) and its start; 60 m/s³; people turn as
+they like. Riders of bicycles and motorcycles count as vehicles.
 
-The least *time gap* is that which automated lane keeping must keep at walking pace, 1 s (UN Regulation 157, 5.2.3.3); people are
-taught 2 s.
+The least *time gap* is that which automated lane keeping must keep at walking pace, 1 s (UN Regulation 157, 5.2.3.3); people
+are taught 2 s.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from everroad.evaluation.plausibility.limits import (
     FEASIBLE_WALKER,
     LEAST_TIME_GAP_S,
     TAUGHT_TIME_GAP_S,
+    Limits,
 )
 from everroad.evaluation.plausibility.motion import QUANTITIES, Motion, actor_trajectory, ego_trajectory, motion
 from everroad.evaluation.plausibility.road import off_road
@@ -74,7 +75,9 @@ def plausibility_sums(scenario: Scenario) -> Float[ndarray, "f q"]:
 def plausibility(sums: Sequence[Float[ndarray, "_ q"]], window: Window | None = None) -> dict[str, Measure]:
     """The measures of scenarios, of all their frames or of a window of them (scenarios that end before it are left out)."""
     q = len(NAMES)
-    rows = [of if window is None else of[window.first : window.last + 1] for of in sums if window is None or len(of) > window.last]
+    rows = [
+        of if window is None else of[window.first : window.last + 1] for of in sums if window is None or len(of) > window.last
+    ]
     if not rows:
         return dict.fromkeys(NAMES, INVALID)
     per_scenario = np.stack([of.sum(0) for of in rows])
@@ -94,7 +97,7 @@ def _ego_rms(ego: Motion) -> tuple[ndarray, ...]:
     return ego.longitudinal_mps2, ego.lateral_mps2, ego.jerk_mps3, ego.yaw_rate_radps
 
 
-def _limits(actor: Actor):
+def _limits(actor: Actor) -> Limits:
     return FEASIBLE_WALKER if actor.detection_class == "pedestrian" else FEASIBLE_VEHICLE
 
 

@@ -1,10 +1,11 @@
 """Speed, accelerations, jerk and yaw rate of a trajectory: a Savitzky-Golay filter, so that noise of positions does not count.
 
 Differences of positions at 12 Hz are noise: 5 cm of it makes third differences of 390 m/s³. So a cubic is fitted to each
-coordinate over a window of about a second (``WINDOW_S``; 13 frames at 12 Hz) by least squares, and its derivatives in the middle
-are taken (Savitzky and Golay 1964); the same for the unwrapped heading. Of independent noise of 1 cm a coordinate, 0.02 m/s,
-0.06 m/s² and 0.7 m/s³ are left. What changes within the window is flattened: a sinusoid of 2 s keeps 81 % of its acceleration and
-86 % of its jerk, one of 4 s 95 % and 96 %. Frames without a whole window of valid frames around them are invalid.
+coordinate over a window of about a second (``WINDOW_S``; 13 frames at 12 Hz) by least squares, and its derivatives in the
+middle are taken (Savitzky and Golay 1964); the same for the unwrapped heading. Of independent noise of 1 cm a coordinate, 0.02
+m/s, 0.06 m/s² and 0.7 m/s³ are left. What changes within the window is flattened: a sinusoid of 2 s keeps 81 % of its
+acceleration and 86 % of its jerk, one of 4 s 95 % and 96 %. Frames without a whole window of valid frames around them are
+invalid.
 
 Axis letter: ``f`` frames.
 """
@@ -45,7 +46,7 @@ class Trajectory:
             got = f"steps of {steps.min():.4f} to {steps.max():.4f} s"
             raise ValueError(f"time_s: expected evenly spaced times, got {got}; resample the trajectory first")
         if not np.isfinite(self.position_m[self.valid]).all() or not np.isfinite(self.yaw_rad[self.valid]).all():
-            raise ValueError("trajectory: expected finite positions and headings, got one that is not; make those frames invalid")
+            raise ValueError("trajectory: expected finite positions and headings, got one that is not; make it invalid")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class Motion:
 
     def beyond(self, limits: Limits) -> Bool[ndarray, "f"]:
         """Frames at which some limit is passed; false where invalid."""
-        return self.passed(limits).any(0)
+        return np.asarray(self.passed(limits).any(0))
 
     def passed(self, limits: Limits) -> Bool[ndarray, "5 f"]:
         """Frames at which each of ``QUANTITIES`` passes its limit; false where invalid."""
@@ -101,14 +102,15 @@ def motion(trajectory: Trajectory, window_s: float = WINDOW_S) -> Motion:
             inner = slice(first + width // 2, last - width // 2)
             found[:7, inner] = _of_run(trajectory, slice(first, last), width, step_s)[:, width // 2 : -(width // 2)]
             found[7, inner] = 1
-    return Motion(*found[:7], found[7] > 0)
+    speed, ahead, left, jerk_ahead, jerk, turn, turning, there = found
+    return Motion(speed, ahead, left, jerk_ahead, jerk, turn, turning, there > 0)
 
 
 def _of_run(trajectory: Trajectory, run: slice, width: int, step_s: float) -> Float[ndarray, "7 r"]:
     position, yaw = trajectory.position_m[run], np.unwrap(trajectory.yaw_rad[run])
 
     def derivative(of: ndarray, order: int) -> ndarray:
-        return savgol_filter(of, width, ORDER, deriv=order, delta=step_s, axis=0)
+        return np.asarray(savgol_filter(of, width, ORDER, deriv=order, delta=step_s, axis=0))
 
     heading = derivative(yaw, 0)
     ahead = np.stack([np.cos(heading), np.sin(heading)], 1)
@@ -145,4 +147,3 @@ def actor_trajectory(actor: Actor, time_s: Float[ndarray, "f"]) -> Trajectory:
     """The middle of an actor's box."""
     yaw = geometry.yaw_from_rotation(geometry.rotation_from_quaternion(actor.poses.rotation_wxyz))
     return Trajectory(time_s, actor.poses.translation_m[:, :2], yaw, actor.valid)
-

@@ -22,7 +22,8 @@ def drivable(scenario: Scenario, within_m: float = 150.0) -> Any:
     """The drivable ground around the ego's path as one shapely geometry, ``None`` where the map does not tell."""
     if scenario.map is None:
         return None
-    path = shapely.box(*_bounds(scenario, within_m))
+    left, low, right, high = _bounds(scenario, within_m)
+    path = shapely.box(left, low, right, high)
     if scenario.map.drivable_areas is not None:
         polygons = [
             shapely.polygons(area.exterior_m[:, :2], [hole[:, :2] for hole in area.holes_m] or None)
