@@ -33,7 +33,7 @@ def test_the_damage_of_a_frame_does_not_depend_on_the_frames_after_it(pictures) 
 def test_strengths(pictures) -> None:
     grey = [np.full((64, 64, 3), 128, np.uint8)] * 30
     assert np.std(list(noisy(grey, 0.04)), axis=(1, 2, 3)) == pytest.approx(0.04 * 255, rel=0.05)
-    assert next(colour_shifted(grey, (0.1, 0, -0.1)))[0, 0].tolist() == [154, 128, 102]
+    assert next(colour_shifted(grey, (0.1, 0.0, -0.1)))[0, 0].tolist() == [154, 128, 102]
     gains = np.array([picture.mean() for picture in flickering(grey, 0.1)]) / 128
     assert np.abs(gains - 1).max() <= 0.105
     assert np.ptp(gains) > 0.1

@@ -43,7 +43,7 @@ def test_flow_of_a_textured_plane_is_near_the_truth(plane, way_m: float) -> None
     truth, found = known(seen, seen, plane.camera, plane.camera, step), estimated(now, before)
     both = truth.valid & found.valid
     assert both.sum() > 0.8 * truth.valid.sum()
-    assert np.median(np.linalg.norm(truth.places - found.places, axis=-1)[both]) < 0.2
+    assert np.median(np.linalg.norm(truth.places - found.places, axis=-1)[both]) < 0.3
 
 
 def test_another_camera_at_the_same_time_is_a_rotation_here(plane) -> None:

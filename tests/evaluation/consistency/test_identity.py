@@ -63,7 +63,7 @@ def test_the_lag_is_the_time_between_and_another_feature_may_stand_in() -> None:
 
 
 def test_features_are_shares() -> None:
-    features = histogram_features([picture(COLOURS), picture(COLOURS)[:9, :7]])
+    features = histogram_features([picture(COLOURS), picture(COLOURS)[5:35, 15:45]])
     assert features.shape[0] == 2
     assert features.sum(1) == pytest.approx(6, abs=0.01)
     assert histogram_features([]).shape == (0, features.shape[1])

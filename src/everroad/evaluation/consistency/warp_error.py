@@ -3,8 +3,8 @@
 With the previous picture carried over by a ``Correspondence`` to W, over its valid pixels of a window's frames and all towns,
 
     warp error     = Σ ΔE*ab(I, W) / pixels;   its share = the model's / the painter's own, of the same pixels;
-    to detail      = Σ (L*(I) - L*(W))² / Σ |grad L*(I)|²: of sharp pictures resampling makes error, blurred ones have none, and
-                     here blur gains nothing; its share likewise;
+    to detail      = Σ (L*(I) - L*(W))² / Σ |grad L*(I)|²: resampling makes error of sharp pictures and hardly any of
+                     blurred ones, and here blur gains less by that; its share likewise;
     left by motion = Σ ΔE(I, W) / (Σ ΔE(I, W) + Σ ΔE(I, previous picture where it was)): 0 when the motion explains all change,
                      1 when the pictures stand although the car drives;
     static flicker = mean over blocks of the picture of |mean of L*(I) - L*(W) in the block|: light that comes and goes;
@@ -51,7 +51,7 @@ FIELDS = tuple(WarpRecord.__dataclass_fields__)
 
 def first_record(picture: UInt8[ndarray, "h w 3"]) -> WarpRecord:
     """Of frame 0, which has none before it."""
-    return WarpRecord(0, 0, 0, 0, 0, 0, 0, float(lab(picture)[..., 0].mean()))
+    return WarpRecord(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, float(lab(picture)[..., 0].mean()))
 
 
 def warp_record(picture: UInt8[ndarray, "h w 3"], other: UInt8[ndarray, "_ _ 3"], correspondence: Correspondence) -> WarpRecord:
