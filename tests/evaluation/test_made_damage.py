@@ -52,5 +52,6 @@ def test_frozen_and_shuffled_keep_frames_whole(pictures) -> None:
 
 
 def test_addresses_differ(pictures) -> None:
-    for damage, strength in ((noisy, 0.04), (shuffled, 8), (flickering, 0.08)):
-        assert not np.array_equal(list(damage(pictures, strength, "a")), list(damage(pictures, strength, "b")))
+    for damage in (noisy, flickering):
+        assert not np.array_equal(list(damage(pictures, 0.1, "a")), list(damage(pictures, 0.1, "b")))
+    assert not np.array_equal(list(shuffled(pictures, 8, "a")), list(shuffled(pictures, 8, "b")))

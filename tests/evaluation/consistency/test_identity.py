@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -20,14 +22,14 @@ for _i, _id in enumerate(COLOURS):
     INSTANCE[10:30, 20 * _i + 3 : 20 * _i + 17] = _id
 
 
-def picture(colours: dict[int, tuple[int, int, int]]) -> np.ndarray:
+def picture(colours: Mapping[int, tuple[int, int, int]]) -> np.ndarray:
     out = np.full((40, 80, 3), 100, np.uint8)
     for instance, colour in colours.items():
         out[instance == INSTANCE] = colour
     return out
 
 
-def record(colours: dict[int, tuple[int, int, int]]) -> IdentityRecord:
+def record(colours: Mapping[int, tuple[int, int, int]]) -> IdentityRecord:
     return identity_record(picture(colours), INSTANCE, lambda instance: True)
 
 

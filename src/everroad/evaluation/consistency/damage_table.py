@@ -7,22 +7,27 @@ painter; and how well the ego motion is read off the undamaged ones. Tables in M
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from jaxtyping import UInt8
-from numpy import ndarray
 
 from everroad.conditions.rig import fit_camera, front_camera
-from everroad.evaluation.consistency.records import ConsistencyRecord, KnownFrame, Prepared, consistency, consistency_record,
-prepare from everroad.evaluation.made_damage import MADE_DAMAGE
+from everroad.evaluation.consistency.records import (
+    ConsistencyRecord,
+    KnownFrame,
+    Prepared,
+    consistency,
+    consistency_record,
+    prepare,
+)
+from everroad.evaluation.made_damage import MADE_DAMAGE, Picture
 from everroad.evaluation.measure import Window
 from everroad.evaluation.reference import evaluation_seeds
 from everroad.render.painter import Painter
 from everroad.scenario.town import author_town
 
 FRAME_RATE_HZ = 12.0
-DAMAGE = {"painter": iter, **MADE_DAMAGE}
-Picture = UInt8[ndarray, "h w 3"]
+DAMAGE: dict[str, Callable[[Iterable[Picture]], Iterator[Picture]]] = {"painter": iter, **MADE_DAMAGE}
 
 
 def painted(seed: int, frames: int, height_px: int, width_px: int) -> tuple[list[Picture], list[Prepared]]:
