@@ -10,10 +10,9 @@ import pytest
 
 from everroad import geometry
 from everroad.conditions.rig import fit_camera, front_camera
-from everroad.evaluation.consistency.records import KnownFrame, Prepared, prepare
-from everroad.render.painter import Painter
+from everroad.evaluation.consistency.damage_table import painted
+from everroad.evaluation.consistency.records import Prepared
 from everroad.scenario.rigs import get_rig
-from everroad.scenario.town import author_town
 from everroad.scenario.types import Camera
 
 FRAMES = 10
@@ -21,25 +20,15 @@ FRAMES = 10
 
 @dataclass(frozen=True)
 class Drive:
-    """Frames of one town by day: pictures, what is known of them, and what is prepared."""
+    """Frames of one town by day: pictures, and what is prepared of each."""
 
     pictures: list[np.ndarray]
-    known: list[KnownFrame]
     prepared: list[Prepared]
 
 
 @pytest.fixture(scope="session")
 def drive() -> Drive:
-    town = author_town(1_000_000, seconds=1.0, frame_rate_hz=12.0)
-    camera = fit_camera(front_camera(town.cameras), 128, 224)
-    painter = Painter(town)
-    pictures, known = [], []
-    for i in range(FRAMES):
-        painting = painter.paint(town.frame(i), camera, frozenset({"rgb", "depth", "semantic", "instance"}))
-        pictures.append(painting.rgb)
-        pose = town.world_from_ego.matrix(i)
-        known.append(KnownFrame(float(town.time_s[i]), pose, camera, painting.depth_m, painting.semantic, painting.instance))
-    return Drive(pictures, known, [prepare(now, before) for now, before in zip(known, [None, *known[:-1]], strict=True)])
+    return Drive(*painted(1_000_000, FRAMES - 1, 128, 224))
 
 
 class Plane:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from everroad.evaluation.consistency.ego_motion import ego_motion, ground_mask
+from everroad.evaluation.consistency.ego_motion import ego_motion
 
 SECONDS = 1 / 12
 
@@ -47,8 +47,8 @@ def test_nothing_to_see_is_not_sure(plane) -> None:
 def test_the_painters_road_shows_the_motion_asked_for(drive) -> None:
     errors, turns = [], []
     for i in range(1, len(drive.pictures), 2):
-        prepared, mask = drive.prepared[i], ground_mask(drive.known[i].semantic)
-        found = ego_motion(drive.pictures[i], drive.pictures[i - 1], mask, prepared.camera, prepared.seconds)
+        prepared = drive.prepared[i]
+        found = ego_motion(drive.pictures[i], drive.pictures[i - 1], prepared.ground, prepared.camera, prepared.seconds)
         assert found.sure
         errors.append(abs(found.speed_mps / prepared.asked[0] - 1))
         turns.append(abs(np.rad2deg(found.yaw_rate_radps - prepared.asked[1])))

@@ -110,7 +110,8 @@ def _of_run(trajectory: Trajectory, run: slice, width: int, step_s: float) -> Fl
     position, yaw = trajectory.position_m[run], np.unwrap(trajectory.yaw_rad[run])
 
     def derivative(of: ndarray, order: int) -> ndarray:
-        return np.asarray(savgol_filter(of, width, ORDER, deriv=order, delta=step_s, axis=0))
+        # The ends, where the window is not whole, are cut off: any way to fill them will do.
+        return np.asarray(savgol_filter(of, width, ORDER, deriv=order, delta=step_s, axis=0, mode="nearest"))
 
     heading = derivative(yaw, 0)
     ahead = np.stack([np.cos(heading), np.sin(heading)], 1)
