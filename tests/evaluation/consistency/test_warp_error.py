@@ -47,7 +47,8 @@ def shares(drive) -> dict[str, dict[str, float]]:
 
 
 def test_the_painter_is_its_own_measure(shares) -> None:
-    assert all(value == pytest.approx(1) for name, value in shares["none"].items() if name.startswith("share"))
+    own = {name: value for name, value in shares["none"].items() if name.startswith("share") and name != "share still frames"}
+    assert all(value == pytest.approx(1) for value in own.values())
     assert shares["none"]["left by motion"] < 0.25
 
 
@@ -73,6 +74,12 @@ def test_the_painter_is_its_own_measure(shares) -> None:
 )
 def test_damage_moves_the_share(shares, damage: str, measure: str, least: float, most: float) -> None:
     assert least < shares[damage][f"share {measure}"] < most
+
+
+def test_frozen_frames_are_still_and_no_others(shares) -> None:
+    still = {name: of["still frames"] for name, of in shares.items()}
+    assert still.pop("frozen") == 1
+    assert set(still.values()) == {0}
 
 
 def test_flicker_of_the_light_is_the_second_difference() -> None:

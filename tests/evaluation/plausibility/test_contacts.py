@@ -27,6 +27,13 @@ def test_two_that_stand_in_one_another_overlap_but_nobody_drove_there(plane) -> 
     assert not found.ego.any()
 
 
+def test_the_ego_that_stands_in_a_parked_car_has_not_hit_it(plane) -> None:
+    still = np.zeros((12, 2))
+    found = contacts(plane.scenario(still, plane.actor("parked", still + [3.0, 0.5])))
+    assert not found.ego.any()
+    assert (found.standing == 1).all()
+
+
 def test_riders_and_cars_side_by_side_do_not_collide(plane) -> None:
     ride = plane.line(24, 4.0, (20.0, 0.0))
     bicycle = plane.actor("bike", ride, category="vehicle.bicycle", size=(1.8, 0.6, 1.2))

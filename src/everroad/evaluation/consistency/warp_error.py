@@ -8,10 +8,11 @@ With the previous picture carried over by a ``Correspondence`` to W, over its va
     left by motion = Σ ΔE(I, W) / (Σ ΔE(I, W) + Σ ΔE(I, previous picture where it was)): 0 when the motion explains all change,
                      1 when the pictures stand although the car drives;
     static flicker = mean over blocks of the picture of |mean of L*(I) - L*(W) in the block|: light that comes and goes;
-    light flicker  = root mean square over frames of (m[i+1] - 2 m[i] + m[i-1]) / 2, m the mean L* of the picture.
+    light flicker  = root mean square over frames of (m[i+1] - 2 m[i] + m[i-1]) / 2, m the mean L* of the picture;
+    still frames   = share of the frames whose pixels change by less than ``STILL`` from the frame before.
 
-All the errors are L*a*b* (0 to 100). Under *estimated* flow frozen pictures have no error at all; only the known motion finds
-them. Where a frame has no valid pixels it counts for nothing.
+All the errors are L*a*b* (0 to 100). Under *estimated* flow frozen pictures have no error at all; only the known motion and
+the still frames find them. Where a frame has no valid pixels it counts for nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from everroad.evaluation.measure import INVALID, Measure, Window, pooled
 
 BLOCK_PX = 16
 _LEAST_OF_BLOCK = 0.25
-NAMES = ("warp error", "warp error to detail", "left by motion", "static flicker", "light flicker")
+STILL = 0.05  # ΔE*ab, a mean over pixels (ours): what compression leaves of a frame that is repeated
+NAMES = ("warp error", "warp error to detail", "left by motion", "static flicker", "light flicker", "still frames")
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,15 @@ def warp_measures(model: Float[ndarray, "n f q"], painter: Float[ndarray, "n f q
 
 
 def _sums(records: Float[ndarray, "n f q"]) -> Float[ndarray, "n f p"]:
-    """The records with, for their light, its squared second difference and one where it has one."""
+    """The records with, for their light, its squared second difference and one where it has one; and with one where the picture
+    stands, and one where it might have moved."""
     light = records[..., FIELDS.index("light")]
     second = np.zeros((*light.shape, 2))
     second[:, 1:-1, 0] = np.square(light[:, 2:] - 2 * light[:, 1:-1] + light[:, :-2]) / 4
     second[:, 1:-1, 1] = 1
-    return np.concatenate([records, second], 2)
+    pixels, unmoved = records[..., FIELDS.index("pixels")], records[..., FIELDS.index("unmoved_error")]
+    still = np.stack([(pixels > 0) & (unmoved < STILL * pixels), pixels > 0], -1)
+    return np.concatenate([records, second, still], 2)
 
 
 def _value(rows: Float[ndarray, "d p"], which: int) -> Float[ndarray, "d"]:
@@ -121,4 +126,6 @@ def _value(rows: Float[ndarray, "d p"], which: int) -> Float[ndarray, "d"]:
         return column["error"] / (column["error"] + column["unmoved_error"])
     if which == 3:
         return column["block_error"] / column["blocks"]
-    return np.sqrt(rows[:, -2] / rows[:, -1])
+    if which == 4:
+        return np.sqrt(rows[:, -4] / rows[:, -3])
+    return rows[:, -2] / rows[:, -1]
