@@ -27,7 +27,7 @@ NAMES = ("readable frames", "speed error", "yaw rate error, deg/s", "speed corre
 
 @dataclass(frozen=True)
 class EgoRecord:
-    """Asked and shown, of one frame; ``readable`` is 1 or 0 (always 0 in frame 0)."""
+    """Asked and shown, of one frame; ``sure`` is 1 or 0 (always 0 in frame 0)."""
 
     asked_mps: float
     asked_radps: float

@@ -1,7 +1,7 @@
 """What a road user can do and what a passenger bears, each number with its source. Limits are of magnitudes unless they are
 named ``least``.
 
-*Comfort* of the ego is nuPlan's (``ego_is_comfortable`` of nuplan-devkit 1.2; Karnchanachari et al., "Towards learning-based
+*Comfort* of the ego is nuPlan's (``ego_is_comfortable`` of nuplan-devkit; Karnchanachari et al., "Towards learning-based
 planning: the nuPlan benchmark", ICRA 2024), whose limits are those of its recorded expert drivers: longitudinal acceleration
 -4.05 to 2.40 m/s², lateral 4.89 m/s², yaw rate 0.95 rad/s, yaw acceleration 1.93 rad/s², longitudinal jerk 4.13 m/s³ and the
 whole jerk 8.37 m/s³.
