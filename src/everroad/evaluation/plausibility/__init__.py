@@ -1,0 +1,1 @@
+"""Plausibility of what is driven: speeds, accelerations, jerk, collisions, leaving the road and gaps."""
