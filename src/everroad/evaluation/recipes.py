@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from everroad.evaluation.detector.recipe import DETECTOR_RECIPES
 from everroad.evaluation.features.recipe import FEATURE_RECIPES
 from everroad.evaluation.segmenter_recipe import SEGMENTER_RECIPES
 from everroad.training.recipe import Recipe
 
-EVALUATION_RECIPES: dict[str, Recipe] = {**SEGMENTER_RECIPES, **FEATURE_RECIPES}
+EVALUATION_RECIPES: dict[str, Recipe] = {**SEGMENTER_RECIPES, **FEATURE_RECIPES, **DETECTOR_RECIPES}
