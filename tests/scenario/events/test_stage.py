@@ -103,6 +103,13 @@ def test_on_a_straight_road_times_to_collision_are_exact():
         assert stage("cut-in", road(), CutIn(ttc_s=ttc_s)).least_ttc_s == pytest.approx(ttc_s, abs=0.05)
 
 
+def test_a_side_without_a_lane_is_named_and_the_advice_is_to_drop_it():
+    assert stage("cut-in", source(3), CutIn(ttc_s=1.0, side="right")).least_ttc_s == pytest.approx(1.0, abs=0.05)
+    wanted = r"got none \(no lane to the left of the ego's runs the same way\); drop --side or try another seed or time$"
+    with pytest.raises(ValueError, match=wanted):
+        stage("cut-in", source(3), CutIn(ttc_s=1.0, side="left"))
+
+
 def test_a_cut_in_changes_the_lane_close_ahead():
     event = on_a_road("cut-in")
     actor, at = actor_of(event), round(event.at_s * 12)

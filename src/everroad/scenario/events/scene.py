@@ -23,7 +23,11 @@ LEAST_SPEED_MPS = 4.0  # below it nothing is dangerous
 
 
 class DoesNotFitError(ValueError):
-    """The event cannot happen at that time: no lane, no junction, the ego too slow. Another time may do."""
+    """The event cannot happen at that time: no lane, no junction, the ego too slow. Another time may do, or the advice."""
+
+    def __init__(self, reason: str, advice: str = "try another seed, time or parameters") -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 @dataclass(frozen=True, eq=False)

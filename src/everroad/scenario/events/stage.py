@@ -82,19 +82,16 @@ def stage(name: str, scenario: Scenario, parameters: Parameters | None = None) -
         raise ValueError(f"at_s: expected 0 to {last:g}, the scenario's seconds, got {wanted.at_s:g}; name a time within")
     tries = np.arange(FIRST_TRY_S, last - LAST_TRY_S, TRY_EVERY_S).tolist() if wanted.at_s is None else [wanted.at_s]
     track_id = _new_id(name, scenario)
-    reasons: Counter[str] = Counter()
+    reasons: Counter[tuple[str, str]] = Counter()
     for at_s in tries:
         try:
             cast = _STAGES[name](scene, wanted, at_s, track_id)
             return _measured(*_with_room(scene, cast), cast.actor.track_id, at_s)
         except DoesNotFitError as error:
-            reasons[str(error)] += 1
-    why = reasons.most_common(1)[0][0] if reasons else "it is too short"
+            reasons[str(error), error.advice] += 1
+    why, advice = reasons.most_common(1)[0][0] if reasons else ("it is too short", "take a longer one")
     when = f"at {wanted.at_s:g} s" if wanted.at_s is not None else f"within {last:.1f} s"
-    raise ValueError(
-        f"event {name}: expected a place for it in {scenario.name} {when}, got none ({why}); "
-        "try another seed, time or parameters"
-    )
+    raise ValueError(f"event {name}: expected a place for it in {scenario.name} {when}, got none ({why}); {advice}")
 
 
 def stage_in_town(
