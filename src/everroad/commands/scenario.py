@@ -10,6 +10,7 @@ from cyclopts import App
 
 from everroad.commands.clip import CLIP, Clip, video_options
 from everroad.commands.export import EXPORTED, Exported, Format, export_options
+from everroad.commands.said import actors_of, frames_of, look_of
 from everroad.commands.source import SOURCE, SourceOptions
 from everroad.console import AtLeastOne, NotNegative, Seed, kept_is_said, output_file, progress_bar, say
 from everroad.stream.folder import check_can_be_made, empty_folders_go
@@ -40,7 +41,7 @@ def town(
 
         authored = author_town(seed, seconds=seconds, frame_rate_hz=frame_rate, rig=rig)
         save_scenario(authored, out)
-    say(f"{out}: {len(authored)} frames, {len(authored.actors)} actors, {authored.weather} {authored.time_of_day}", quiet)
+    say(f"{out}: {frames_of(authored)}, {actors_of(authored)}, {look_of(authored)}", quiet)
 
 
 @scenario_app.command
@@ -65,8 +66,7 @@ def convert(
         options |= {"choice": taken.choice(camera), "video": video_options(clip)}
         made = convert_scenario(source, out, **options, progress=progress)
     cameras = ", ".join(camera.name for camera in made.cameras)
-    actors = f"{len(made.actors)} actors" if made.actors or made.actors_known else "actors unknown"
-    say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {actors}, cameras {cameras}", quiet)
+    say(f"{out}: {frames_of(made)} at {made.frame_rate_hz:g} Hz, {actors_of(made)}, cameras {cameras}", quiet)
 
 
 @scenario_app.command
@@ -95,7 +95,7 @@ def show(
         with progress_bar("show", quiet) as progress:
             frames = show_scenario(shown, out, camera or (), frame or (), **options, progress=progress)
     cameras = ", ".join(camera or (one.name for one in shown.cameras)) or "none"
-    say(f"{out}: {frames} of {len(shown)} frames, cameras {cameras}", quiet)
+    say(f"{out}: {frames} of {frames_of(shown)}, cameras {cameras}", quiet)
 
 
 @scenario_app.command(name="export")

@@ -84,8 +84,15 @@ def fit_pictures(known: VideoCamera, width_px: int, height_px: int) -> PictureFi
         raise ValueError(f"video: expected pictures of at least {LEAST_PX} px a side, {got}; take a larger one")
     crop = _whole_numbers("--crop", known.crop, "left,top,width,height", ",", 4)
     left, top, width, height = crop or (0, 0, width_px, height_px)
-    if min(width, height) < LEAST_PX or left + width > width_px or top + height > height_px:
-        wanted = f"a part of the picture of {width_px}x{height_px}, {LEAST_PX} px a side at least"
+    wanted = f"a part of the picture of {width_px}x{height_px}, {LEAST_PX} px a side at least"
+    beyond = [
+        f"{begin} + {side} = {begin + side} is beyond {end}, its {name}"
+        for begin, side, end, name in ((left, width, width_px, "right side"), (top, height, height_px, "lower side"))
+        if begin + side > end
+    ]
+    if beyond:
+        raise ValueError(f"--crop: expected {wanted}, got {known.crop}, where {' and '.join(beyond)}; name another")
+    if min(width, height) < LEAST_PX:
         raise ValueError(f"--crop: expected {wanted}, got {known.crop}; name another")
     out_width, out_height = _whole_numbers("--size", known.size, "WIDTHxHEIGHT", "x", 2) or (width, height)
     _check_size(left, top, width, height, out_width, out_height)

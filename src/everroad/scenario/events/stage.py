@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from everroad.scenario.edit.add_actor import check_known
 from everroad.scenario.edit.overlap import EGO, find_overlaps
 from everroad.scenario.events.crossing import stage_crossing
 from everroad.scenario.events.junction import stage_junction
@@ -77,6 +78,7 @@ def stage(name: str, scenario: Scenario, parameters: Parameters | None = None) -
     wanted = event.parameters() if parameters is None else parameters
     if type(wanted) is not event.parameters:
         raise ValueError(f"event {name}: expected parameters {event.parameters.__name__}, got {type(wanted).__name__}; mend it")
+    check_known(scenario, near_ego=True)
     scene, last = look_at(scenario), float(scenario.time_s[-1])
     if wanted.at_s is not None and wanted.at_s > last:
         raise ValueError(f"at_s: expected 0 to {last:g}, the scenario's seconds, got {wanted.at_s:g}; name a time within")
