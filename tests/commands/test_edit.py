@@ -221,7 +221,7 @@ def test_parts_that_do_not_join_say_how_they_differ(
         (replace(town, cameras=(replace(camera, width_px=900),)), "got CAM_FRONT of 1600x900 and of 900x900 pixels; give both"),
         (replace(town, cameras=(replace(camera, intrinsics=matrix),)), "and of 999 px (row 1, column 1); give both"),
         (replace(town, cameras=(replace(camera, ego_from_camera=placed),)), "got CAM_FRONT placed 0.25 m and turned 0 degrees"),
-        (replace(town, cameras=(replace(camera, distortion=(0.1, 0.0, 0.0, 0.0)),)), "got CAM_FRONT with one distortion and with"),
+        (replace(town, cameras=(replace(camera, distortion=(0.1, 0.0)),)), "got CAM_FRONT with one distortion and with"),
     ):
         save_scenario(other, tmp_path / "other.json")
         assert run("join", source, tmp_path / "other.json", "--out", out) == 2
