@@ -65,10 +65,12 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Cast:
-    """Who an event brings: one actor, and the ego's new poses where the ego does something else than before."""
+    """Who an event brings: one actor, the ego's new poses where the ego does something else than before, and, where the actor
+    runs a red light, which signal shows it to whom."""
 
     actor: Actor
     world_from_ego: Poses | None = None
+    signal: str = ""
 
 
 def look_at(scenario: Scenario) -> Scene:
