@@ -31,6 +31,21 @@ def check_cameras(scenario: Scenario) -> None:
             raise ValueError(f"cameras of {scenario.name}: expected a folder name for each, got {name} twice; rename one")
 
 
+def check_known(scenario: Scenario) -> None:
+    """Raises ``ValueError`` where ego motion or actors are unknown: tables cannot say so, and would state something else."""
+    said = []
+    if not scenario.ego_motion_known:
+        said.append(("ego motion", "the car stands", "ego_motion_known"))
+    if not scenario.actors_known and not scenario.actors:
+        said.append(("actors", "the road is empty", "actors_known"))
+    if said:
+        things, meanings, fields = (" and ".join(words) for words in zip(*said, strict=True))
+        raise ValueError(
+            f"{scenario.name}: expected known {things}, got {things} unknown, of which tables would say that {meanings}; "
+            f"give them (docs/own_data.md), or set {fields} in the scenario file if that is so"
+        )
+
+
 def content_digest(scenario: Scenario, options: ExportOptions, made_with: dict[str, Any]) -> str:
     """What tells the content of one exported scene from another's."""
     asked = {"image_format": options.image_format, "also": sorted(options.also), "split": options.split, **made_with}

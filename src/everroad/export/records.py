@@ -16,9 +16,11 @@ from numpy import ndarray
 
 from everroad import geometry
 from everroad.export import lidar
+from everroad.export.options import NO_MAP
 from everroad.export.timing import date_of
 from everroad.export.tokens import token
 from everroad.export.vocabulary import attribute_of, attribute_token, category_token, visibility_token
+from everroad.scenario.nuscenes.description import time_of_day_of, weather_of
 from everroad.scenario.types import Actor, Camera, Scenario
 
 Rows = list[dict[str, Any]]
@@ -77,7 +79,8 @@ def scene_tables(facts: SceneFacts) -> dict[str, Rows]:
         "logfile": name,
         "vehicle": "everroad",
         "date_captured": date_of(facts.stamps_us[0]),
-        "location": facts.location,
+        # A map of empty layers would say that there is no road.
+        "location": NO_MAP if facts.scenario.map is None else facts.location,
     }
     sample_rows = [
         {
@@ -103,8 +106,11 @@ def scene_tables(facts: SceneFacts) -> dict[str, Rows]:
 
 
 def _description(scenario: Scenario) -> str:
-    parts = (scenario.weather, scenario.time_of_day, f"{scenario.source} scenario {scenario.name}")
-    return ", ".join(part for part in parts if part)
+    """In words that Everroad's reader takes back: it looks for weather and time of day in the whole, names included."""
+    known = f"{scenario.weather or 'weather unknown'}, {scenario.time_of_day or 'time of day unknown'}"
+    whole = f"{known}, {scenario.source} scenario {scenario.name}"
+    read = (weather_of(whole), time_of_day_of(whole))
+    return whole if read == (scenario.weather, scenario.time_of_day) else known
 
 
 def _sample_token(facts: SceneFacts, key_frame: int) -> str:

@@ -11,7 +11,7 @@ from everroad.conditions.rig import fit_camera, front_camera
 from everroad.export import lidar
 from everroad.export.finalize import finalize
 from everroad.export.folder import check_folder
-from everroad.export.opening import check_cameras, content_digest, open_scene
+from everroad.export.opening import check_cameras, check_known, content_digest, open_scene
 from everroad.export.options import ExportOptions
 from everroad.export.pictures import PictureOf, check_recorded, painted_pictures, recorded_cameras, recorded_pictures
 from everroad.export.scene import SceneWriter
@@ -54,6 +54,7 @@ def export_scenario(
     options = ExportOptions() if options is None else options
     picked = _with_pictures(scenario, pictures, image_folder or Path())
     check_cameras(picked)
+    check_known(picked)
     check_folder(out, options)
     scene = picked
     if size_px is not None:
