@@ -17,8 +17,10 @@ import pytest
 from everroad.export.finalize import TABLES, finalize
 from everroad.export.options import ExportOptions
 from everroad.export.run import export_scenario
+from everroad.export.timing import date_of
 from everroad.export.tokens import token
 from everroad.media import read_image, write_png
+from everroad.scenario.nuscenes.reader import read_nuscenes
 from everroad.scenario.storage import load_scenario
 from tests.export.scenes import FRAMES, actor, camera, drive, first_frames
 from tests.scenario.strategies import difference
@@ -208,6 +210,29 @@ def test_scenes_join_and_lie_apart(tmp_path):
     assert len(table(tmp_path, "map")[0]["log_tokens"]) == 3
     expansion = json.loads((tmp_path / "maps" / "expansion" / "singapore-onenorth.json").read_text())
     assert len(expansion["lane"]) == 1
+
+
+def test_scenes_that_nobody_recorded_have_stamps_of_their_own(tmp_path):
+    small = first_frames(drive(start_stamp_ns=0), 2)
+    for name in ("one", "two"):
+        export_scenario(replace(small, name=name), tmp_path)
+    first, second = (row["timestamp"] for row in table(tmp_path, "sample"))
+    assert abs(first - second) > 1e6
+    days = [row["date_captured"] for row in table(tmp_path, "log")]
+    assert days == [date_of(first), date_of(second)]
+    for scene in ("one", "two"):
+        whole, read = load_scenario(tmp_path / "everroad" / scene / "scene.json"), read_nuscenes(tmp_path, scene)
+        assert whole.start_stamp_ns == 0
+        assert read.start_stamp_ns == {"one": first, "two": second}[scene] * 1000
+        np.testing.assert_array_equal(whole.time_s, small.time_s)
+        names = [path for paths in whole.images.values() for path in paths]
+        assert {len(Path(name).stem.rpartition("__")[2]) for name in names} == {16}
+
+
+def test_file_names_of_early_stamps_sort_by_time(tmp_path):
+    export_scenario(first_frames(drive(start_stamp_ns=99_999 * 10**9 + 950_000_000), 3), tmp_path)
+    names = sorted(path.name for path in tmp_path.rglob("*CAM_FRONT*.jpg"))
+    assert [int(name[-20:-4]) for name in names] == [99_999_950_000, 100_000_033_333, 100_000_116_667]
 
 
 def refused(scenario, root, message, **options):

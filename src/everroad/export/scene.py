@@ -49,7 +49,7 @@ class SceneWriter:
         self._folder, self._scenario, self._options, self._digest = folder, scenario, options, digest
         self._points_of, self._front = points_of, front
         self._keys = key_frames(scenario.time_s).tolist()
-        self._stamps = timestamps_us(scenario).tolist()
+        self._stamps = timestamps_us(scenario, name).tolist()
         self._witness = Witness(scenario, painter)
         self._shots: list[Shot] = []
         self._files: list[str] = []
@@ -121,7 +121,7 @@ class SceneWriter:
         return path
 
     def _stem(self, frame_index: int, channel: str) -> str:
-        return f"{self.name}__{channel}__{self._stamps[frame_index]}"
+        return f"{self.name}__{channel}__{self._stamps[frame_index]:016d}"
 
     def _write_picture(self, frame_index: int, camera: Camera, picture: EncodedPicture, key: bool) -> str:
         channel = folder_name(camera.name)
