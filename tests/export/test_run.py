@@ -180,12 +180,12 @@ def test_other_content_is_refused_or_replaces(tmp_path):
     before = files(tmp_path)
     changed = replace(small, weather="fog")
     with pytest.raises(ValueError, match=r"expected no scene drive with other content, got one; .*--overwrite"):
-        export_scenario(changed, tmp_path)
+        export_scenario(changed, tmp_path, ExportOptions(also=("coco",)))
     assert files(tmp_path) == before
-    export_scenario(first_frames(changed, 1), tmp_path, ExportOptions(overwrite=True))
+    export_scenario(first_frames(changed, 1), tmp_path, ExportOptions(overwrite=True, also=("coco",)))
     assert len(table(tmp_path, "sample_data")) == 3
     assert len(list(tmp_path.rglob("*.jpg"))) == 2
-    assert not (tmp_path / "coco").exists()
+    assert len(json.loads((tmp_path / "coco" / "all.json").read_text())["images"]) == 2
     assert load_scenario(tmp_path / "everroad" / "drive" / "scene.json").weather == "fog"
 
 
@@ -267,6 +267,26 @@ def test_folders_that_hold_another_version(tmp_path):
     card = tmp_path / "everroad" / "export.json"
     card.write_text(card.read_text().replace('"format_version":1', '"format_version":99'))
     refused(small, tmp_path, "format_version: expected 1, got 99")
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "message"),
+    [
+        (("kitti", "coco"), (), "with no --also, got one with --also coco --also kitti, of all its scenes; add --also coco"),
+        (("coco",), ("depth",), "with --also depth, got one with --also coco, of all its scenes; use --also coco, or"),
+        ((), ("coco",), "with --also coco, got one with no --also, of all its scenes; leave --also out, or name another$"),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_all_scenes_of_a_folder_have_the_same_labels(tmp_path, there, asked, message, overwrite):
+    small = first_frames(drive(), 1)
+    export_scenario(small, tmp_path, ExportOptions(also=there))
+    before = files(tmp_path)
+    options = ExportOptions(also=asked, overwrite=overwrite, scene_name=None if overwrite else "other")
+    refused(replace(small, weather="fog"), tmp_path, message, options=options)
+    assert files(tmp_path) == before
+    export_scenario(replace(small, name="other"), tmp_path, ExportOptions(also=there[::-1]))
+    assert len(table(tmp_path, "scene")) == 2
 
 
 def test_scenarios_without_cameras_or_with_clashing_ones(tmp_path):

@@ -46,8 +46,8 @@ def test_the_command_says_what_to_do(tmp_path, capsys):
     assert cli.main(["scenario", "export", str(tmp_path / "video.json"), "--out", str(tmp_path / "set")]) == 2
     assert capsys.readouterr().err == (
         "everroad: drive: expected known ego motion and actors, got ego motion and actors unknown, of which tables would say "
-        "that the car stands and the road is empty; give them (docs/own_data.md), or set ego_motion_known and actors_known in the "
-        "scenario file if that is so\n"
+        "that the car stands and the road is empty; give them (docs/own_data.md), or set ego_motion_known and actors_known in "
+        "the scenario file if that is so\n"
     )
 
 

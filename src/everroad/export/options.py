@@ -30,7 +30,7 @@ class ExportOptions:
         split: the split in ``splits.json`` that this scene joins; not one of ``OFFICIAL_SPLITS``.
         scene_name: name of the scene in the tables; the scenario's own if not given.
         image_format: "jpg" (quality 95) or "png" for pictures that are encoded here.
-        also: what else is written: "coco", "kitti", "depth", "instances".
+        also: what else is written: "coco", "kitti", "depth", "instances". All scenes of a folder have the same.
         overwrite: replace a scene of that name which has other content.
 
     Raises ``ValueError`` for names that are no folder names, a split that the devkit reserves, an unknown ``also``.

@@ -31,8 +31,8 @@ def key_frames(time_s: Float[ndarray, "f"]) -> Int[ndarray, "k"]:
 def timestamps_us(scenario: Scenario, scene_name: str) -> Int[ndarray, "f"]:
     """Microseconds of every frame, as nuScenes has them. Frames less than a microsecond apart stay apart.
 
-    A scenario that nobody recorded has no date. As tools tell scenes apart by their first stamp, it gets one made of the name of
-    the scene, in the years of ``MADE_UP_US``.
+    A scenario that nobody recorded has no date. As tools tell scenes apart by their first stamp, it gets one made of the
+    scene's name, in the years of ``MADE_UP_US``.
     """
     recorded = scenario.start_stamp_ns >= FIRST_RECORDED_NS
     start = round(scenario.start_stamp_ns / 1000) if recorded else _made_up_us(scene_name)
