@@ -65,7 +65,9 @@ def test_other_seeds_are_other_scenes_and_other_weights_other_content(tmp_path):
     exported(tmp_path, 1, made_with=MADE_WITH | {"seed": 6})
     splits = json.loads((tmp_path / "v1.0-everroad" / "splits.json").read_text())
     assert splits["all"] == ["drive-CAM_FRONT-seed5", "drive-CAM_FRONT-seed6"]
-    with pytest.raises(ValueError, match="expected no scene drive-CAM_FRONT-seed5 with other content"):
+    with pytest.raises(
+        ValueError, match=r'scene drive-CAM_FRONT-seed5 with model_sha256 "def", got model_sha256 "abc"; name another'
+    ):
         exported(tmp_path, 1, made_with=MADE_WITH | {"model_sha256": "def"})
 
 

@@ -189,6 +189,21 @@ def test_other_content_is_refused_or_replaces(tmp_path):
     assert load_scenario(tmp_path / "everroad" / "drive" / "scene.json").weather == "fog"
 
 
+@pytest.mark.parametrize(
+    ("options", "more", "message"),
+    [
+        ({"split": "b"}, {}, 'scene drive with split "b", got split "a"; name another scene, or use --overwrite'),
+        ({"image_format": "png"}, {}, 'with image_format "png", split "everroad", got image_format "jpg", split "a";'),
+        ({"split": "a"}, {"size_px": (32, 48)}, r"with size \[32, 48\], got size null;"),
+    ],
+)
+def test_the_refusal_names_options_that_differ_before_anything_is_painted(tmp_path, monkeypatch, options, more, message):
+    small = first_frames(drive(), 1)
+    export_scenario(small, tmp_path, ExportOptions(split="a"))
+    monkeypatch.setattr("everroad.export.run.Painter", lambda *_: pytest.fail("painted"))
+    refused(small, tmp_path, message, options=ExportOptions(**options), **more)
+
+
 def test_scenes_join_and_lie_apart(tmp_path):
     small = first_frames(drive(), 1)
     export_scenario(small, tmp_path, ExportOptions(split="a"), shard_only=True)

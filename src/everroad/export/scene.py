@@ -36,6 +36,7 @@ class SceneWriter:
         name: str,
         scenario: Scenario,
         options: ExportOptions,
+        asked: dict[str, Any],
         digest: str,
         *,
         painter: Painter | None,
@@ -46,7 +47,8 @@ class SceneWriter:
     ) -> None:
         """``held`` is closed at the end; ``done`` says that this very content is there already."""
         self.name, self.done, self._held = name, done, held
-        self._folder, self._scenario, self._options, self._digest = folder, scenario, options, digest
+        self._folder, self._scenario, self._options = folder, scenario, options
+        self._asked, self._digest = asked, digest
         self._points_of, self._front = points_of, front
         self._keys = key_frames(scenario.time_s).tolist()
         self._stamps = timestamps_us(scenario, name).tolist()
@@ -94,6 +96,7 @@ class SceneWriter:
                 "format": FORMAT,
                 "format_version": FORMAT_VERSION,
                 "name": self.name,
+                "asked": self._asked,
                 "digest": self._digest,
                 "split": self._options.split,
                 "bounds_m": bounds,

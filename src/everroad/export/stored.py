@@ -48,6 +48,7 @@ class Shard(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
     name: SceneName
+    asked: dict[str, Any]
     digest: str
     split: str
     bounds_m: Annotated[list[float], Field(min_length=4, max_length=4)]
