@@ -53,7 +53,7 @@ def test_all_tables_and_their_sizes(exported):
         "attribute": 8, "calibrated_sensor": 3, "category": 0, "ego_pose": 13, "instance": 4, "log": 1, "map": 1, "sample": 3,
         "sample_annotation": 3 * 3 + 2, "sample_data": 2 * FRAMES + 3, "scene": 1, "sensor": 3, "visibility": 4,
     }  # fmt: skip
-    assert table(exported, "scene")[0]["description"] == "rain, dusk, hand-made scenario drive"
+    assert table(exported, "scene")[0]["description"] == "painted; rain, dusk, hand-made scenario drive"
     assert table(exported, "log")[0]["date_captured"] == "2020-09-13"
     assert table(exported, "splits") == {"all": ["drive"], "everroad_train": ["drive"]}
 
@@ -334,6 +334,7 @@ def test_recorded_images_are_copied(tmp_path):
     scene = recorded(tmp_path / "pictures", 3, holes=(1,))
     out = tmp_path / "out"
     export_scenario(scene, out, pictures="recorded", image_folder=tmp_path)
+    assert table(out, "scene")[0]["description"] == "recorded; rain, dusk, hand-made scenario drive"
     rows = {row["timestamp"]: row for row in table(out, "sample_data") if row["fileformat"] == "png"}
     assert len(rows) == 1  # frames after the last key frame have no rows
     assert len(list((out / "sweeps").rglob("*.png"))) == 1

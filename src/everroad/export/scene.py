@@ -15,7 +15,7 @@ from everroad.export.folder import KITTI_STAGE, MAP, SCENE, SHARD, ExportFolder,
 from everroad.export.map_layers import scenario_layers
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import EncodedPicture
-from everroad.export.records import SceneFacts, Shot, Witnessed, scene_tables
+from everroad.export.records import SceneFacts, Shot, Witnessed, pictures_made, scene_tables
 from everroad.export.sight import Seen, Witness
 from everroad.export.stored import FORMAT, FORMAT_VERSION
 from everroad.export.timing import key_frames, timestamps_us
@@ -89,9 +89,9 @@ class SceneWriter:
             self._files += [f"{own}/{SCENE}", f"{own}/{MAP}"]
             if "instances" in self._options.also:
                 write_json(self._path(f"instances/{self.name}.json"), self._instance_names())
-            facts = SceneFacts(
-                self.name, self._folder.location, self._scenario, self._stamps, self._keys, self._shots, self._witnessed
-            )
+            made = pictures_made(self._asked)
+            at = (self._stamps, self._keys, self._shots, self._witnessed)
+            facts = SceneFacts(self.name, self._folder.location, self._scenario, made, *at)
             shard = {
                 "format": FORMAT,
                 "format_version": FORMAT_VERSION,
