@@ -38,6 +38,24 @@ def test_the_drawn_line_says_what_was_made(scene, tmp_path, capsys):
     )
 
 
+def test_scenes_that_wait_for_the_joining_are_said(scene, tmp_path, capsys):
+    out = tmp_path / "set"
+    export = ["scenario", "export", scene, "--out", str(out), "--size", "32", "48", "--shard-only", "--scene-name"]
+    assert cli.main([*export, "a"]) == 0
+    due = f"in no table yet: everroad scenario finalize {out}\n"
+    assert capsys.readouterr().out.endswith(f"is not in the tables; {due}")
+    assert cli.main(["scenario", "list", str(out)]) == 0
+    assert capsys.readouterr().out == f"1 scene {due}"
+    assert cli.main(["scenario", "finalize", str(out), "--quiet"]) == 0
+    assert cli.main([*export, "b", "--quiet"]) == 0
+    assert cli.main(["scenario", "list", str(out)]) == 0
+    line = "a: 1 key frames, 0.0 s, singapore-onenorth, painted; rain, dusk, hand-made scenario drive\n"
+    assert capsys.readouterr().out == f"{line}1 scene {due}"
+    assert cli.main(["scenario", "finalize", str(out), "--quiet"]) == 0
+    assert cli.main(["scenario", "list", str(out)]) == 0
+    assert capsys.readouterr().out.count("\n") == 2
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everroad.export.timing import date_of, key_frames, timestamps_us
+from everroad.export.timing import FIRST_RECORDED_NS, date_of, key_frames, timestamps_us
 from tests.export.scenes import drive
 
 
@@ -30,11 +30,26 @@ def test_key_frames_are_the_nearest(gaps):
 
 def test_stamps_count_microseconds_and_stay_apart():
     scene = drive()
-    stamps = timestamps_us(scene)
+    stamps = timestamps_us(scene, "drive")
     np.testing.assert_array_equal(stamps - stamps[0], np.rint(scene.time_s * 1e6))
     assert stamps[0] == 1_600_000_000_123_457
     close = drive(time_s=np.concatenate([[0.0], 1.5e-6 + np.arange(12) * 1.0000001e-6]))
-    assert (np.diff(timestamps_us(close)) >= 1).all()
+    assert (np.diff(timestamps_us(close, "drive")) >= 1).all()
+
+
+@pytest.mark.parametrize("start_ns", [0, 83_333_333, -1, FIRST_RECORDED_NS - 1])
+def test_what_nobody_recorded_has_stamps_of_its_name(start_ns):
+    scene = drive(start_stamp_ns=start_ns)
+    starts = {name: int(timestamps_us(scene, name)[0]) for name in (f"town-{seed}" for seed in range(200))}
+    assert starts == {name: int(timestamps_us(scene, name)[0]) for name in starts}
+    assert all(len(str(start)) == 16 and date_of(start) < "2023-11-15" for start in starts.values())
+    assert np.diff(sorted(starts.values())).min() > scene.time_s[-1] * 1e6
+    stamps = timestamps_us(scene, "town-0")
+    np.testing.assert_array_equal(stamps - stamps[0], np.rint(scene.time_s * 1e6))
+
+
+def test_recorded_stamps_stay():
+    assert timestamps_us(drive(start_stamp_ns=FIRST_RECORDED_NS), "drive")[0] == FIRST_RECORDED_NS // 1000
 
 
 def test_dates():

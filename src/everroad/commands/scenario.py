@@ -125,7 +125,8 @@ def export_command(
     options = {"pictures": pictures, "size_px": size, "image_folder": source.parent, "shard_only": shard_only}
     with empty_folders_go(out), progress_bar("export", quiet) as progress:
         name = export_scenario(read, out, export_options(exported, overwrite), progress=progress, **options)
-    say(f"{out}: scene {name}, {in_the_tables(out, name)}", quiet)
+    due = f"; in no table yet: everroad scenario finalize {out}" if shard_only else ""
+    say(f"{out}: scene {name}, {in_the_tables(out, name)}{due}", quiet)
 
 
 @scenario_app.command
@@ -150,13 +151,18 @@ def list_(source: Path, /, *, data_version: str | None = None) -> None:
         source: Data set, folder of a log, or scenario file.
         data_version: Version folder of a nuScenes data set, where there are several.
     """
+    from everroad.export.summary import counted, waiting
     from everroad.scenario.nuscenes.dataset import is_nuscenes, list_scenes, open_data_set
 
+    due = waiting(source)
     if is_nuscenes(source):
         with progress_bar("index", False, "MB") as progress:
             found = list_scenes(open_data_set(source, version=data_version, progress=progress))
         for one in found:
             print(f"{one.name}: {one.key_frames} key frames, {one.seconds:.1f} s, {one.location}, {one.description}")
+    if due:
+        print(f"{counted(due, 'scene')} in no table yet: everroad scenario finalize {source}")
+    if due or is_nuscenes(source):
         return
     from everroad.scenario.nuscenes.choice import SceneChoice
     from everroad.scenario.sources import read_scenario, refuse_choice

@@ -8,9 +8,14 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from everroad.export.tokens import token
 from everroad.scenario.types import Scenario
 
 KEY_FRAME_RATE_HZ = 2.0
+# The first day of the clock is that of scenarios which start at 0, and of what is cut out of them.
+FIRST_RECORDED_NS = 86_400 * 10**9
+# From 2001-09-09 to 2023-11-14: of 16 digits like every stamp of nuScenes, and so many that scenes hardly overlap.
+MADE_UP_US = (10**15, 17 * 10**14)
 
 
 def key_frames(time_s: Float[ndarray, "f"]) -> Int[ndarray, "k"]:
@@ -23,11 +28,21 @@ def key_frames(time_s: Float[ndarray, "f"]) -> Int[ndarray, "k"]:
     return np.unique(np.where(nearer_before, after - 1, after))
 
 
-def timestamps_us(scenario: Scenario) -> Int[ndarray, "f"]:
-    """Microseconds of every frame, as nuScenes has them. Frames less than a microsecond apart stay apart."""
-    start = round(scenario.start_stamp_ns / 1000)
+def timestamps_us(scenario: Scenario, scene_name: str) -> Int[ndarray, "f"]:
+    """Microseconds of every frame, as nuScenes has them. Frames less than a microsecond apart stay apart.
+
+    A scenario that nobody recorded has no date. As tools tell scenes apart by their first stamp, it gets one made of the
+    scene's name, in the years of ``MADE_UP_US``.
+    """
+    recorded = scenario.start_stamp_ns >= FIRST_RECORDED_NS
+    start = round(scenario.start_stamp_ns / 1000) if recorded else _made_up_us(scene_name)
     stamps = start + np.rint(scenario.time_s * 1e6).astype(np.int64)
     return np.maximum.accumulate(stamps - np.arange(len(stamps))) + np.arange(len(stamps))
+
+
+def _made_up_us(scene_name: str) -> int:
+    first, beyond = MADE_UP_US
+    return first + int(token("start stamp", scene_name), 16) % (beyond - first)
 
 
 def date_of(stamp_us: int) -> str:
