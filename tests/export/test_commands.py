@@ -84,4 +84,4 @@ def test_generate_refuses_export_options_alone(scene, tmp_path, capsys):
 
 def test_finalize_refuses_what_is_no_export(tmp_path, capsys):
     assert cli.main(["scenario", "finalize", str(tmp_path)]) == 2
-    assert "holds something else" in capsys.readouterr().err
+    assert "expected the folder of an export, got an" in capsys.readouterr().err

@@ -263,8 +263,28 @@ def test_folders_that_hold_something_else(tmp_path):
     refused(drive(), tmp_path / "other" / "notes.txt", "expected a folder, got a file")
     refused(drive(), tmp_path / "other" / "notes.txt" / "x", "a file on the way|got a file")
     assert files(tmp_path) == {"other/notes.txt": b"mine"}
-    with pytest.raises(ValueError, match="holds something else"):
-        finalize(tmp_path / "other")
+    (tmp_path / "empty").mkdir()
+    for place, got in (("other", "another folder"), ("other/notes.txt", "a file"), ("none", "nothing there"), ("empty", "an empty f")):
+        with pytest.raises(ValueError, match=f"expected the folder of an export, got {got}"):
+            finalize(tmp_path / place)
+
+
+def test_a_broken_older_scene_is_met_before_anything_is_made(tmp_path):
+    export_scenario(drive("one"), tmp_path / "set")
+    shard = tmp_path / "set" / OWN / "one" / SHARD
+    shard.write_bytes(b"junk")
+    before = files(tmp_path)
+    refused(drive("two"), tmp_path / "set", "shard.json.gz: expected a whole gzip file")
+    assert files(tmp_path) == before
+
+
+def test_a_world_as_wide_as_the_contract_allows_is_exported(tmp_path):
+    scene = drive("far")
+    far = scene.actors[0].poses.translation_m.copy()
+    far[-1] = [1e7, 0.0, 0.0]
+    actor = replace(scene.actors[0], poses=replace(scene.actors[0].poses, translation_m=far), velocity_mps=None)
+    export_scenario(replace(scene, actors=(actor, *scene.actors[1:])), tmp_path / "set")
+    assert max(read_image(next((tmp_path / "set" / "maps" / "basemap").glob("*.png"))).shape) < 2**16
 
 
 def test_a_folder_that_a_killed_process_had_just_begun_is_new(tmp_path):

@@ -159,7 +159,7 @@ def list_(source: Path, /, *, data_version: str | None = None) -> None:
         with progress_bar("index", False, "MB") as progress:
             found = list_scenes(open_data_set(source, version=data_version, progress=progress))
         for one in found:
-            print(f"{one.name}: {one.key_frames} key frames, {one.seconds:.1f} s, {one.location}, {one.description}")
+            print(f"{one.name}: {counted(one.key_frames, 'key frame')}, {one.seconds:.1f} s, {one.location}, {one.description}")
     if due:
         print(f"{counted(due, 'scene')} in no table yet: everroad scenario finalize {source}")
     if due or is_nuscenes(source):

@@ -52,6 +52,8 @@ class ExportFolder:
 def check_folder(root: Path, options: ExportOptions) -> None:
     """Raises ``ValueError`` unless an export like this may be written there. Makes nothing."""
     if root.is_dir() and not holds_only(root):
+        if not (root / OWN / CARD).is_file() and not holds_only(root):
+            raise ValueError(f"{root}: expected a new folder or an export, got one that holds something else; name another")
         try:
             card = open_folder(root)
         except ValueError:
@@ -78,7 +80,9 @@ def open_folder(root: Path) -> ExportFolder:
     """The export that lies there. Raises ``ValueError`` where none does, or one of another format version."""
     path = root / OWN / CARD
     if not path.is_file():
-        raise ValueError(f"{root}: expected a new folder or an export, got one that holds something else; name another")
+        there = "a file" if root.is_file() else "an empty folder" if root.is_dir() and holds_only(root) else None
+        there = there or ("another folder" if root.exists() else "nothing there")
+        raise ValueError(f"{root}: expected the folder of an export, got {there}; name another")
     card = checked(Card, read_json(path), path)
     return ExportFolder(root, card.version, card.location, tuple(card.also))
 

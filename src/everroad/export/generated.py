@@ -13,12 +13,13 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from everroad.export.folder import check_folder
-from everroad.export.opening import check_cameras, check_known, open_scene, scene_content
+from everroad.export.opening import check_cameras, check_known, check_shards, open_scene, scene_content
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import encode
 from everroad.export.run import join
 from everroad.export.scene import SceneWriter
 from everroad.export.summary import in_the_tables
+from everroad.export.timing import check_stamps
 from everroad.scenario.edit.time import cut
 from everroad.scenario.types import Camera, Scenario
 
@@ -42,7 +43,9 @@ class GeneratedExport:
         options = replace(self._options, scene_name=name)
         check_cameras(scene)
         check_known(scene)
+        check_stamps(scene)
         check_folder(self._out, options)
+        check_shards(self._out)
         content = scene_content(scene, options, made_with)
         self._writer = open_scene(self._out, scene, options, content, painter=None, front=camera)
         self._camera = camera

@@ -70,6 +70,14 @@ def check_scene(root: Path, name: str, content: Content, overwrite: bool) -> Non
         _same_or_replaced(root, name, open_folder(root).shard(name), content, overwrite)
 
 
+def check_shards(root: Path) -> None:
+    """Raises ``ValueError`` for a finished scene whose file is broken, which could not be joined with another."""
+    if (root / OWN / CARD).is_file():
+        folder = open_folder(root)
+        for name in folder.scene_names():
+            folder.shard(name)
+
+
 def open_scene(
     root: Path,
     scenario: Scenario,
