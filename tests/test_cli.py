@@ -554,6 +554,36 @@ def test_an_interrupt_keeps_the_partial_video_and_says_so(weights: Path, tmp_pat
     assert not (out / "report.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "sign", "left"),
+    [
+        # So long that they are not done before the signal.
+        (["scenario", "town", "--seed", "3", "--seconds", "80000", "--out", "{}/new/t.json"], "new", []),
+        (["scenario", "show", "TOWN", "--out", "{}/s.mp4"], "s.partial.mp4", ["s.partial.mp4"]),
+        (["scenario", "towns", "--seed", "3", "--count", "900", "--out", "{}/n"], "n/town-3.json.gz", ["n"]),
+    ],
+    ids=["town", "show", "towns"],
+)
+def test_sigterm_is_an_interrupt(command: list[str], sign: str, left: list[str], town: Path, tmp_path: Path) -> None:
+    words = [str(town) if word == "TOWN" else word.format(tmp_path) for word in command]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "everroad", *words, "--quiet"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / sign).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if sign.endswith(".mp4"):
+        time.sleep(1)  # the file is there before its first frame
+    run.send_signal(signal.SIGTERM)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130, err
+    kept = f"; kept {tmp_path / sign}" if sign.endswith(".mp4") else ""
+    assert err == f"everroad: interrupted{kept}\n"
+    assert [path.name for path in tmp_path.iterdir()] == left
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
 @pytest.mark.slow
 def test_a_disk_that_fills_keeps_the_partial_video_and_says_so(town: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
