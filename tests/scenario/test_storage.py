@@ -4,6 +4,7 @@ import cProfile
 import errno
 import gzip
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -277,6 +278,20 @@ def test_plain_json_under_a_gzip_name_is_refused(tmp_path):
     path = tmp_path / "spoilt.json.gz"
     path.write_text("{}")
     refused(lambda: load_scenario(path), "gzip")
+
+
+def test_a_packed_file_that_swells_is_refused_before_it_does(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.json.gz"
+    path.write_bytes(gzip.compress(b" " * 2**23))
+    monkeypatch.setattr(files, "_FREE_BYTES", 2**20)
+    monkeypatch.setattr(files, "_PIECE_BYTES", 2**16)
+    tracemalloc.start()
+    refused(lambda: load_scenario(path), "expected at most 1,048,576 bytes, or 100 times its own size")
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+    save_scenario(small(), path)
+    monkeypatch.setattr(files, "_FREE_BYTES", 0)
+    load_scenario(path)  # packs to more than a hundredth
 
 
 def test_an_absent_file_and_a_folder_are_refused(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import io
 import os
 import zlib
 from pathlib import Path
@@ -17,6 +18,10 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 # What the user can mend by naming another path; a full disk or a failing one is no bad input and stays an OSError.
 _BAD_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
+# What a packed file may unpack to: so many bytes, or so many times its own size. Towns pack to a sixteenth, whatever their
+# length (an hour at 12 Hz is 1.3 GB of JSON); a bomb to a thousandth.
+_FREE_BYTES, _MOST_TIMES = 2**28, 100
+_PIECE_BYTES = 2**22
 
 
 def read_bytes(path: Path) -> bytes:
@@ -31,9 +36,24 @@ def read_bytes(path: Path) -> bytes:
     if path.suffix != ".gz":
         return packed
     try:
-        return gzip.decompress(packed)
+        unpacked = _unpacked(packed, max(_FREE_BYTES, _MOST_TIMES * len(packed)))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: expected a whole gzip file, got '{error}'; make or copy the file again") from None
+    if unpacked is None:
+        wanted = f"at most {_FREE_BYTES:,} bytes, or {_MOST_TIMES} times its own size, inside the packed file"
+        raise ValueError(f"{path}: expected {wanted}, got more, which is no scenario; unpack and check it")
+    return unpacked
+
+
+def _unpacked(packed: bytes, most: int) -> bytes | None:
+    """The content, or ``None`` where it is longer; no more than ``most`` of it is ever held."""
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+        while piece := file.read(_PIECE_BYTES):
+            if out.tell() + len(piece) > most:
+                return None
+            out.write(piece)
+    return out.getvalue()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
