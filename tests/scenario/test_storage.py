@@ -281,7 +281,7 @@ def test_plain_json_under_a_gzip_name_is_refused(tmp_path):
 
 
 def test_a_packed_file_that_swells_is_refused_before_it_does(tmp_path, monkeypatch):
-    path = tmp_path / "bomb.json.gz"
+    path = tmp_path / "spoilt.json.gz"
     path.write_bytes(gzip.compress(b" " * 2**23))
     monkeypatch.setattr(files, "_FREE_BYTES", 2**20)
     monkeypatch.setattr(files, "_PIECE_BYTES", 2**16)
