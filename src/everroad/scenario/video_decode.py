@@ -136,16 +136,16 @@ def _unusable(frame: av.VideoFrame, last: TimedFrame | None) -> str | None:
 
 def _check_upright(path: Path, frame: av.VideoFrame) -> None:
     """Refuses what ``TimedFrame.rgb`` cannot show as the file says."""
-    for side in frame.side_data:
-        if side.type.name == "DISPLAYMATRIX":
-            turn = (
-                np.frombuffer(bytes(side), dtype=np.int32)[[0, 1, 3, 4]].reshape(2, 2) / 65536
-            )  # fixed-point, by ISO 14496-12
-            right = np.rint(turn)
-            if np.abs(turn - right).max() > 0.01 or not np.array_equal(right @ right.T, np.eye(2)) or np.linalg.det(right) < 0:
-                wanted = "a video to be shown upright, or turned by 90, 180 or 270 degrees"
-                got = f"one to be turned, mirrored or stretched by {turn.round(2).tolist()}"
-                raise ValueError(f"{path}: expected {wanted}, got {got}; encode it again upright")
+    try:
+        matrix = bytes(frame.side_data["DISPLAYMATRIX"])
+    except KeyError:
+        return
+    turn = np.frombuffer(matrix, dtype=np.int32)[[0, 1, 3, 4]].reshape(2, 2) / 65536  # fixed-point, by ISO 14496-12
+    right = np.rint(turn)
+    if np.abs(turn - right).max() > 0.01 or not np.array_equal(right @ right.T, np.eye(2)) or np.linalg.det(right) < 0:
+        wanted = "a video to be shown upright, or turned by 90, 180 or 270 degrees"
+        got = f"one to be turned, mirrored or stretched by {turn.round(2).tolist()}"
+        raise ValueError(f"{path}: expected {wanted}, got {got}; encode it again upright")
 
 
 def _declared_end_s(container: InputContainer, stream: VideoStream) -> float | None:
