@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -136,8 +137,9 @@ def _unusable(frame: av.VideoFrame, last: TimedFrame | None) -> str | None:
 
 def _check_upright(path: Path, frame: av.VideoFrame) -> None:
     """Refuses what ``TimedFrame.rgb`` cannot show as the file says."""
+    sides: Any = frame.side_data  # whose declared type is wrong
     try:
-        matrix = bytes(frame.side_data["DISPLAYMATRIX"])
+        matrix = bytes(sides["DISPLAYMATRIX"])
     except KeyError:
         return
     turn = np.frombuffer(matrix, dtype=np.int32)[[0, 1, 3, 4]].reshape(2, 2) / 65536  # fixed-point, by ISO 14496-12
