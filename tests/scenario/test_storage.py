@@ -14,6 +14,7 @@ from hypothesis import given, settings
 
 from everroad.scenario import files
 from everroad.scenario.storage import load_scenario, save_scenario
+from everroad.scenario.town import author_town
 from everroad.scenario.types import Actor, GroundHeight, Poses, Scenario
 
 from .strategies import difference, scenarios
@@ -263,6 +264,34 @@ def test_broken_json_is_refused(content, tmp_path):
     path = tmp_path / "spoilt.json"
     path.write_bytes(content)
     refused(lambda: load_scenario(path))
+
+
+@pytest.mark.parametrize(("once", "twice"), [
+    ('"name":"small"', '"name":"small","name" : "other"'),
+    ('"track_id":"car"', '"track_id":"a","track_id":"car"'),
+    ('"images":{}', '"images":{"CAM":["a","b","c"],"CAM":["d","e","f"]}'),
+])  # fmt: skip
+def test_a_field_that_comes_twice_is_refused(once, twice, tmp_path):
+    path = tmp_path / "spoilt.json"
+    save_scenario(small(), path)
+    text = path.read_text()
+    assert once in text
+    path.write_text(text.replace(once, twice))
+    refused(lambda: load_scenario(path), "expected this field once, got it more than once in one object; drop one")
+
+
+def test_colons_in_names_and_blanks_before_them_are_no_field(tmp_path):
+    path = tmp_path / "a.json"
+    save_scenario(replace(small(), name='{"a":1,"a":2}'), path)
+    path.write_text(path.read_text().replace('"source":', '"source" :'))
+    assert load_scenario(path).name == '{"a":1,"a":2}'
+
+
+def test_files_that_we_write_are_not_parsed_again(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    save_scenario(author_town(3, 1.0), path)
+    monkeypatch.setattr(files.json, "loads", None)
+    load_scenario(path)
 
 
 def test_a_truncated_gzip_file_is_refused(tmp_path):

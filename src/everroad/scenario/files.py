@@ -6,10 +6,12 @@ import contextlib
 import errno
 import gzip
 import io
+import json
 import os
+import re
 import zlib
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +24,7 @@ _BAD_PATH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR
 # length (an hour at 12 Hz is 1.3 GB of JSON); a bomb to a thousandth.
 _FREE_BYTES, _MOST_TIMES = 2**28, 100
 _PIECE_BYTES = 2**22
+_AFTER_KEY = re.compile(rb'"\s*:')
 
 
 def read_bytes(path: Path) -> bytes:
@@ -80,11 +83,36 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def parse_json(model: type[_Model], content: bytes, path: Path) -> _Model:
-    """The content as one checked model. Raises ``ValueError`` with the file, the first bad field and what it holds."""
+    """The content as one checked model. Raises ``ValueError`` with the file, the first bad field and what it holds, or a field
+    that comes twice, of which parsers take the last."""
     try:
-        return model.model_validate_json(content)
+        parsed = model.model_validate_json(content)
     except ValidationError as error:
         raise ValueError(f"{path}: {describe(error)}") from None
+    # Looking at every pair takes far longer than parsing did, and only a file with other colons than its keys' needs it.
+    if len(_AFTER_KEY.findall(content)) != _count_keys(parsed):
+        try:
+            json.loads(content, object_pairs_hook=_refuse_twice)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    return parsed
+
+
+def _count_keys(part: object) -> int:
+    """How many keys the JSON of a model has if none comes twice."""
+    if isinstance(part, BaseModel):
+        return len(part.model_fields_set) + sum(_count_keys(getattr(part, name)) for name in part.model_fields_set)
+    if isinstance(part, list) and part and isinstance(part[0], BaseModel):
+        return sum(map(_count_keys, part))
+    return len(part) if isinstance(part, dict) else 0
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(f"{name[:60]}: expected this field once, got it more than once in one object; drop one")
+        seen.add(name)
 
 
 def describe(error: ValidationError) -> str:
