@@ -18,7 +18,7 @@ import pytest
 from everroad import __version__, cli, console
 from everroad.__main__ import main as entry
 from everroad.console import progress_bar
-from everroad.media import VideoWriter
+from everroad.media import VideoWriter, write_png
 from everroad.scenario.storage import load_scenario
 from everroad.stream.folder import check_can_be_made
 
@@ -376,6 +376,64 @@ def test_refused_scenarios_make_nothing(
     refused(capsys, "scenario", "show", bad, "--out", tmp_path / "videos" / "show.mp4")
     refused(capsys, "scenario", "convert", bad, "--out", tmp_path / "files" / "again.json")
     assert [path.name for path in tmp_path.iterdir()] == [bad.name]
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "words"),
+    [
+        ("town", "--frame-rate 1e-9", "--frame-rate: expected finite numbers, 0.001 to 10000 Hz, got 1e-09"),
+        ("town", "--camera-height 1.5", "expected a video, to which alone"),
+        ("town", "--camera A --camera A", "expected every --camera once, got 'A' more than once"),
+        ("clip", "--without-map", "clip.mp4: expected no --without-map for a video, which has no map, got it; drop it"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(
+    source: str, options: str, words: str, town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = town if source == "town" else tmp_path / "clip.mp4"
+    if source == "clip":
+        with VideoWriter(path, 12.0) as video:
+            video.write(np.zeros((32, 32, 3), np.uint8))
+    line = refused(capsys, "scenario", "convert", path, "--out", tmp_path / "new" / "a.json", *options.split())
+    assert words in line
+    assert not (tmp_path / "new").exists()
+
+
+def test_show_refuses_a_camera_twice(town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    twice = ["--camera", "CAM_FRONT", "--camera", "CAM_FRONT"]
+    line = refused(capsys, "scenario", "show", town, "--out", tmp_path / "new" / "a.png", *twice)
+    assert "expected every --camera once, got 'CAM_FRONT' more than once" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("out", "export"), [("g", "g"), ("g/run", "g"), ("g", "g/data"), ("g", "x/../g")])
+def test_a_run_and_its_export_lie_apart(
+    out: str, export: str, town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = refused(capsys, "generate", town, "--out", out, "--export", "nuscenes", export)
+    assert f"--export {export}: expected a folder apart from --out {out}, got it or one in the other; name another" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--start small.png", "small.png: expected a picture of at least"),
+        ("--steps 1000000000", "steps: expected at least 1 denoise step and at most 1000, got 1000000000; name so many"),
+        ("--preset nope", "preset: expected one that ships weights (town, town-nano), got 'nope'; choose one"),
+        ("--weights .", ".: expected a safetensors file, got a folder; check the path"),
+    ],
+)
+def test_refusals_of_generate_say_what_they_got(
+    options: str, words: str, town: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    write_png(tmp_path / "small.png", np.zeros((3, 3, 3), np.uint8))
+    model = [] if "--preset" in options or "--weights" in options else ["--weights", weights]
+    assert words in refused(capsys, "generate", town, "--out", "out", *model, *options.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["small.png"]
 
 
 def test_a_log_that_lacks_something_names_the_option(shared_data, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -17,8 +17,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from everroad.scenario.checks import check_range
-from everroad.scenario.resample import SAME_TIME_S, check_frames
+from everroad.scenario.resample import SAME_TIME_S, check_frames, check_rate
 from everroad.scenario.types import LONGEST_S, Poses, Scenario
 from everroad.scenario.video_camera import ASSUMED_FOV_DEG, CAMERA_NAME, PictureFit, VideoCamera, fit_pictures
 from everroad.scenario.video_decode import VideoBreakError, read_timed_frames, read_typical_rate_hz, read_video_header
@@ -97,7 +96,7 @@ def convert_video(
 
 def _expected_frames(path: Path, rate_hz: float, seconds: float | None) -> int:
     """How many frames to expect of ``seconds`` or of the whole clip; 0 where nothing says so."""
-    check_range("--frame-rate", rate_hz, 1e-3, 1e4, "Hz")
+    check_rate(rate_hz)
     header = read_video_header(path)
     own_hz = header.frame_rate_hz
     if own_hz is not None and rate_hz > own_hz * (1 + RATE_TOLERANCE):
@@ -191,4 +190,4 @@ def _said_of(options: VideoOptions) -> str:
     known = options.camera
     given = known.intrinsics or known.focal_px or known.fov_deg
     lens = f"assumed, {ASSUMED_FOV_DEG:g} degrees wide" if given is None else "given"
-    return f"lens {lens}; camera level at {known.camera_height_m:g} m; poses {'unknown' if options.poses is None else 'given'}"
+    return f"lens {lens}; camera level at {known.height_m:g} m; poses {'unknown' if options.poses is None else 'given'}"
