@@ -421,7 +421,7 @@ def test_a_run_and_its_export_lie_apart(
     [
         ("--start small.png", "small.png: expected a picture of at least"),
         ("--steps 1000000000", "steps: expected at least 1 denoise step and at most 1000, got 1000000000; name so many"),
-        ("--preset nope", "preset: expected one that ships weights (town, town-nano), got 'nope'; choose one"),
+        ("--preset nope", "preset: expected one that ships weights (town), got 'nope'; choose one"),
         ("--weights .", ".: expected a safetensors file, got a folder; check the path"),
     ],
 )
@@ -645,6 +645,18 @@ def test_sigterm_is_an_interrupt(command: list[str], sign: str, left: list[str],
     assert err == f"everroad: interrupted{kept}\n"
     assert [path.name for path in tmp_path.iterdir()] == left
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("name", ["t.json", "s.png"])
+def test_a_disk_that_fills_is_said_of_the_path(name: str, town: Path, tmp_path: Path) -> None:
+    command = ["scenario", "town", "--seed", "3"] if name == "t.json" else ["scenario", "show", str(town)]
+    words = [sys.executable, "-m", "everroad", *command, "--out", str(tmp_path / name), "--quiet"]
+    limited = ["bash", "-c", 'ulimit -f 4; exec "$0" "$@"', *words]  # in KiB
+    done = subprocess.run(limited, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"everroad: {tmp_path / name.split('.')[0]}"), done.stderr
+    assert "File too large; make room and run it again" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -192,6 +192,9 @@ def write_png(path: Path, image: UInt8[ndarray, "h w 3"]) -> None:
     try:
         beside.write_bytes(data.tobytes())
         beside.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # writing, unlike opening, does not say of what
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

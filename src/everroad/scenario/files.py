@@ -76,6 +76,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         if error.errno in _BAD_PATH:
             raise ValueError(f"{path}: expected a path that can be written, got '{error.strerror}'; name another") from None
+        error.filename = str(path)  # writing, unlike opening, does not say of what
         raise
     finally:
         with contextlib.suppress(OSError):

@@ -132,7 +132,7 @@ def _write_pictures(
                 image = frame.rgb()
                 fit = fit_pictures(options.camera, image.shape[1], image.shape[0]) if fit is None else fit
                 name = f"{index:06d}.jpg"
-                (folder / name).write_bytes(_jpeg(fit.picture(image)))
+                _write_jpeg(folder / name, fit.picture(image))
             names.append(name)
             check_frames(float(len(names)), index / rate_hz, rate_hz)
             if name:  # not for each of the hours that a wrong stamp spans
@@ -165,9 +165,13 @@ def _of(progress: Progress | None, expected: int) -> Callable[[int], None]:
     return done
 
 
-def _jpeg(image: UInt8[ndarray, "h w 3"]) -> bytes:
+def _write_jpeg(path: Path, image: UInt8[ndarray, "h w 3"]) -> None:
     _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return data.tobytes()
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        error.filename = str(path)  # writing, unlike opening, does not say of what
+        raise
 
 
 def _said_of_break(path: Path, error: VideoBreakError) -> str:
