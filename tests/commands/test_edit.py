@@ -75,6 +75,27 @@ def test_an_ego_on_points_of_a_file(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[0, 0]]", "expected a list of two points at least, got 1; add some"),
+        ("[[0, 0], [1]]", "[1]: expected [x, y] or [x, y, z], got 1 number; mend the file"),
+        ("[[0, 0], [1, 2, 3, 4]]", "[1]: expected [x, y] or [x, y, z], got 4 numbers; mend the file"),
+        ("[[0, 0], [9, true]]", "[1][1]: expected a valid number, got True; mend the file"),
+        ('[[0, 0], ["9", 1]]', "[1][0]: expected a valid number, got '9'; mend the file"),
+        ("[[0, 0], [9, NaN]]", "[1][1]: expected a finite number, got nan; mend the file"),
+        ('{"a": 1}', "file: expected a valid array, got {'a': 1}; mend the file"),
+    ],
+)
+def test_points_of_a_file_are_refused_like_scenario_files(
+    text: str, said: str, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "points.json"
+    path.write_text(text)
+    assert run("replay", str(source), "--points", str(path), "--out", str(tmp_path / "out.json")) == 2
+    assert capsys.readouterr().err == f"everroad: {path}: {said}\n"
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["event", "cutin"], "event: expected one of the ten, got "),
@@ -103,6 +124,7 @@ def test_an_ego_on_points_of_a_file(source: Path, tmp_path: Path) -> None:
         (["remove", "SOURCE", "--out", "OUT"], "--id, --class: expected one of them, got none"),
         (["replay", "SOURCE", "--out", "OUT"], "--left, --pace, --lanes, --points: expected one of them"),
         (["replay", "SOURCE", "--out", "OUT", "--pace", "0"], "factor: expected finite numbers, 0.05 to 20"),
+        (["replay", "SOURCE", "--out", "OUT", "--lanes"], "--lanes: expected the lane ids of the path, got none; name one"),
         (["cut", "SOURCE", "--out", "OUT", "--from-s", "9"], "seconds: expected a span with a frame in it within 0 to"),
         (["cut", "SOURCE", "--out", "OUT", "--from-s", "-1"], "seconds: expected a span"),
         (["cut", "SOURCE", "--out", "/proc/x.json"], "--out /proc/x.json: expected a place that can be written"),

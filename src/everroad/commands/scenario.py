@@ -60,8 +60,10 @@ def convert(
         quiet: Print nothing but errors.
     """
     with output_file(out, ".json", ".json.gz"), progress_bar("convert", quiet, "") as progress:
+        from everroad.scenario.checks import check_once
         from everroad.scenario.sources import convert_scenario
 
+        check_once("--camera", camera or ())
         options = {"rig": taken.rig, "without_map": taken.without_map, "frame_rate_hz": frame_rate}
         options |= {"choice": taken.choice(camera), "video": video_options(clip)}
         made = convert_scenario(source, out, **options, progress=progress)
@@ -86,6 +88,9 @@ def show(
         ids: Write track ids beside the boxes.
         quiet: Print nothing but errors.
     """
+    from everroad.scenario.checks import check_once
+
+    check_once("--camera", camera or ())
     partial = f"{out.stem}.partial.mp4"
     with output_file(out, *SHOWN_ENDINGS), kept_is_said(out.parent, partial):
         shown = taken.read(source, quiet)
