@@ -229,7 +229,7 @@ def test_a_name_that_stdout_cannot_spell_is_escaped(tmp_path: Path) -> None:
     town = ("scenario", "town", "--seed", "1", "--seconds", "0.1", "--out", "相.json")
     done = in_a_shell("", *town, cwd=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("\\u76f8.json: 1 frames")
+    assert done.stdout.startswith("\\u76f8.json: 1 frame, ")
     assert (tmp_path / "相.json").exists()
 
 
@@ -302,6 +302,7 @@ def test_another_frame_rate_is_resampled_and_said(weights: Path, tmp_path: Path,
     assert "resampled from 6 Hz to 12 Hz" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_bench_prints_one_json_object(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "stream", "--weights", str(weights), "--frames", "3", "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)

@@ -49,7 +49,7 @@ def test_scenes_that_wait_for_the_joining_are_said(scene, tmp_path, capsys):
     assert cli.main(["scenario", "finalize", str(out), "--quiet"]) == 0
     assert cli.main([*export, "b", "--quiet"]) == 0
     assert cli.main(["scenario", "list", str(out)]) == 0
-    line = "a: 1 key frames, 0.0 s, singapore-onenorth, painted; rain, dusk, hand-made scenario drive\n"
+    line = "a: 1 key frame, 0.0 s, singapore-onenorth, painted; rain, dusk, hand-made scenario drive\n"
     assert capsys.readouterr().out == f"{line}1 scene {due}"
     assert cli.main(["scenario", "finalize", str(out), "--quiet"]) == 0
     assert cli.main(["scenario", "list", str(out)]) == 0

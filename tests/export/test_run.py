@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from everroad.export.finalize import TABLES, finalize
+from everroad.export.folder import OWN, SHARD
 from everroad.export.options import ExportOptions
 from everroad.export.run import export_scenario
 from everroad.export.timing import date_of
@@ -264,7 +265,12 @@ def test_folders_that_hold_something_else(tmp_path):
     refused(drive(), tmp_path / "other" / "notes.txt" / "x", "a file on the way|got a file")
     assert files(tmp_path) == {"other/notes.txt": b"mine"}
     (tmp_path / "empty").mkdir()
-    for place, got in (("other", "another folder"), ("other/notes.txt", "a file"), ("none", "nothing there"), ("empty", "an empty f")):
+    for place, got in (
+        ("other", "another folder"),
+        ("other/notes.txt", "a file"),
+        ("none", "nothing there"),
+        ("empty", "an empty f"),
+    ):
         with pytest.raises(ValueError, match=f"expected the folder of an export, got {got}"):
             finalize(tmp_path / place)
 
