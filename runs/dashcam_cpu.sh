@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # town, fine-tuned on the first 7.2 s of a dash-cam clip and compared on the rest: bash runs/dashcam_cpu.sh [CLIP.mp4] [FOLDER]
-# Hardware: 2 cores of an AMD EPYC (Zen 4, avx512_bf16), busy with other work: 15 minutes of training with THREADS=1. What to expect is in
-# docs/recordings.md.
+# Hardware: 2 cores of an AMD EPYC (Zen 4, avx512_bf16): 8 minutes. What to expect is in docs/recordings.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 clip=${1:-../shared/data/dashcam/highway.mp4}

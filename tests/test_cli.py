@@ -18,7 +18,7 @@ import pytest
 from everroad import __version__, cli, console
 from everroad.__main__ import main as entry
 from everroad.console import progress_bar
-from everroad.media import VideoWriter
+from everroad.media import VideoWriter, write_png
 from everroad.scenario.storage import load_scenario
 from everroad.stream.folder import check_can_be_made
 
@@ -122,6 +122,11 @@ def test_arguments_that_do_not_parse(
         ("generate a b --out o", "arguments: expected no more of them, got 'b'; see everroad generate --help"),
         ("generate a --out o --frmes 3", "--frmes: expected an option of the command, got another; did you mean --frames?"),
         ("generate a", "--out: expected a value, got none; see everroad generate --help"),
+        ("scenario convert a.mp4 --out a.json --crop -1,0,10,10",
+         "--crop: expected a value, got '-1,0,10,10', which begins with -; if it is meant, write --crop=-1,0,10,10"),
+        ("scenario convert a.mp4 --out a.json --crop --size 2x4",
+         "--crop: expected a value, got none; see everroad scenario convert --help"),
+        ("demo --quiet=maybe", "--quiet: expected true or false, or no value, got 'maybe'; see everroad demo --help"),
         ("generat", "command: expected one that there is, got 'generat'; did you mean \"generate\"?"),
         ("train town-nano-stage1 --minutes nan",
          "--minutes: expected a number of at least 0, got 'nan'; see everroad train --help"),
@@ -224,7 +229,7 @@ def test_a_name_that_stdout_cannot_spell_is_escaped(tmp_path: Path) -> None:
     town = ("scenario", "town", "--seed", "1", "--seconds", "0.1", "--out", "相.json")
     done = in_a_shell("", *town, cwd=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("\\u76f8.json: 1 frames")
+    assert done.stdout.startswith("\\u76f8.json: 1 frame, ")
     assert (tmp_path / "相.json").exists()
 
 
@@ -297,6 +302,7 @@ def test_another_frame_rate_is_resampled_and_said(weights: Path, tmp_path: Path,
     assert "resampled from 6 Hz to 12 Hz" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_bench_prints_one_json_object(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "stream", "--weights", str(weights), "--frames", "3", "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)
@@ -371,6 +377,64 @@ def test_refused_scenarios_make_nothing(
     refused(capsys, "scenario", "show", bad, "--out", tmp_path / "videos" / "show.mp4")
     refused(capsys, "scenario", "convert", bad, "--out", tmp_path / "files" / "again.json")
     assert [path.name for path in tmp_path.iterdir()] == [bad.name]
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "words"),
+    [
+        ("town", "--frame-rate 1e-9", "--frame-rate: expected finite numbers, 0.001 to 10000 Hz, got 1e-09"),
+        ("town", "--camera-height 1.5", "expected a video, to which alone"),
+        ("town", "--camera A --camera A", "expected every --camera once, got 'A' more than once"),
+        ("clip", "--without-map", "clip.mp4: expected no --without-map for a video, which has no map, got it; drop it"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(
+    source: str, options: str, words: str, town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = town if source == "town" else tmp_path / "clip.mp4"
+    if source == "clip":
+        with VideoWriter(path, 12.0) as video:
+            video.write(np.zeros((32, 32, 3), np.uint8))
+    line = refused(capsys, "scenario", "convert", path, "--out", tmp_path / "new" / "a.json", *options.split())
+    assert words in line
+    assert not (tmp_path / "new").exists()
+
+
+def test_show_refuses_a_camera_twice(town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    twice = ["--camera", "CAM_FRONT", "--camera", "CAM_FRONT"]
+    line = refused(capsys, "scenario", "show", town, "--out", tmp_path / "new" / "a.png", *twice)
+    assert "expected every --camera once, got 'CAM_FRONT' more than once" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("out", "export"), [("g", "g"), ("g/run", "g"), ("g", "g/data"), ("g", "x/../g")])
+def test_a_run_and_its_export_lie_apart(
+    out: str, export: str, town: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = refused(capsys, "generate", town, "--out", out, "--export", "nuscenes", export)
+    assert f"--export {export}: expected a folder apart from --out {out}, got it or one in the other; name another" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--start small.png", "small.png: expected a picture of at least"),
+        ("--steps 1000000000", "steps: expected at least 1 denoise step and at most 1000, got 1000000000; name so many"),
+        ("--preset nope", "preset: expected one that ships weights (town), got 'nope'; choose one"),
+        ("--weights .", ".: expected a safetensors file, got a folder; check the path"),
+    ],
+)
+def test_refusals_of_generate_say_what_they_got(
+    options: str, words: str, town: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    write_png(tmp_path / "small.png", np.zeros((3, 3, 3), np.uint8))
+    model = [] if "--preset" in options or "--weights" in options else ["--weights", weights]
+    assert words in refused(capsys, "generate", town, "--out", "out", *model, *options.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["small.png"]
 
 
 def test_a_log_that_lacks_something_names_the_option(shared_data, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -552,6 +616,48 @@ def test_an_interrupt_keeps_the_partial_video_and_says_so(weights: Path, tmp_pat
     assert sum(1 for _ in read_video_frames(partial)) >= 1
     assert not (out / "video.mp4").exists()
     assert not (out / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "sign", "left"),
+    [
+        # So long that they are not done before the signal.
+        (["scenario", "town", "--seed", "3", "--seconds", "80000", "--out", "{}/new/t.json"], "new", []),
+        (["scenario", "show", "TOWN", "--out", "{}/s.mp4"], "s.partial.mp4", ["s.partial.mp4"]),
+        (["scenario", "towns", "--seed", "3", "--count", "900", "--out", "{}/n"], "n/town-3.json.gz", ["n"]),
+    ],
+    ids=["town", "show", "towns"],
+)
+def test_sigterm_is_an_interrupt(command: list[str], sign: str, left: list[str], town: Path, tmp_path: Path) -> None:
+    words = [str(town) if word == "TOWN" else word.format(tmp_path) for word in command]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "everroad", *words, "--quiet"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / sign).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if sign.endswith(".mp4"):
+        time.sleep(1)  # the file is there before its first frame
+    run.send_signal(signal.SIGTERM)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130, err
+    kept = f"; kept {tmp_path / sign}" if sign.endswith(".mp4") else ""
+    assert err == f"everroad: interrupted{kept}\n"
+    assert [path.name for path in tmp_path.iterdir()] == left
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("name", ["t.json", "s.png"])
+def test_a_disk_that_fills_is_said_of_the_path(name: str, town: Path, tmp_path: Path) -> None:
+    command = ["scenario", "town", "--seed", "3"] if name == "t.json" else ["scenario", "show", str(town)]
+    words = [sys.executable, "-m", "everroad", *command, "--out", str(tmp_path / name), "--quiet"]
+    limited = ["bash", "-c", 'ulimit -f 4; exec "$0" "$@"', *words]  # in KiB
+    done = subprocess.run(limited, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"everroad: {tmp_path / name.split('.')[0]}"), done.stderr
+    assert "File too large; make room and run it again" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.slow

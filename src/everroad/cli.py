@@ -82,7 +82,8 @@ def generate(
         frames: How many frames; to the scenario's end if not given.
         seed: Which video of the scenario.
         camera: Which camera; the one nearest to straight ahead if not given.
-        start: Start image: a picture file, "recorded", "painter", or "none" to make frame 0 from the conditions alone.
+        start: Start image: a picture file (of 16 bits, the upper 8), "recorded", "painter", or "none" to make frame 0 from the
+            conditions alone.
         steps: Denoise steps a frame; the model's own if not given.
         vertical_anchor: Where a taller picture is cropped: 0 keeps its top, 1 its bottom.
         no_reference: Leave the recorded or painted frames out of the panels.
@@ -93,6 +94,7 @@ def generate(
     from everroad.stream.folder import check_folder
 
     check_folder(out, overwrite)
+    _refuse_nested(out, export)
     if start == "":
         raise ValueError("--start: expected a picture file, recorded, painter or none, got ''; name one")
     read = taken.read(scenario, compute.quiet)
@@ -155,6 +157,17 @@ def _recipe(name: str) -> Any:
         hint = f"did you mean '{near[0]}'?" if near else "name one of them"
         raise ValueError(f"recipe: expected one of {', '.join(recipes)}, got '{name}'; {hint}")
     return recipes[name]
+
+
+def _refuse_nested(out: Path, export: Export | None) -> None:
+    """Each of the two replaces, and refuses, what it finds in its own folder."""
+    if export is None:
+        return
+    run, data_set = out.resolve(), export[1].resolve()
+    if run.is_relative_to(data_set) or data_set.is_relative_to(run):
+        raise ValueError(
+            f"--export {export[1]}: expected a folder apart from --out {out}, got it or one in the other; name another"
+        )
 
 
 def _say_run(report: dict[str, Any], out: Path, quiet: bool) -> None:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -154,10 +155,18 @@ def _of_option(error: CycloptsError) -> str:
         case UnknownCommandError():
             return f"command: expected one that there is, got {_quoted((error.unused_tokens or ())[:1])}; {mend}"
         case MissingArgumentError():
-            return f"{error.keyword or name}: expected a value, got none; {mend}"
+            option = error.keyword or name
+            got = _after(option, error.root_input_tokens or ())
+            if re.match("-[^-]", got):  # which the parser takes for an option
+                return f"{option}: expected a value, got '{got}', which begins with -; if it is meant, write {option}={got}"
+            return f"{option}: expected a value, got none; {mend}"
         case RepeatArgumentError():
             return f"{name}: expected it once, got it more than once; drop one"
     return f"arguments: expected others, got '{error}'; {mend}"
+
+
+def _after(option: str, words: Sequence[str]) -> str:
+    return next((after for word, after in pairwise(words) if word == option), "")
 
 
 def _quoted(words: Sequence[str] | None) -> str:
@@ -165,7 +174,7 @@ def _quoted(words: Sequence[str] | None) -> str:
 
 
 def _kind(wanted: Any) -> str:
-    names = {int: "a whole number", float: "a number"}
+    names = {int: "a whole number", float: "a number", bool: "true or false, or no value"}
     parts = [part for part in get_args(wanted) if part is not type(None)]  # of a Literal, or of "X | None"
     if parts and all(isinstance(part, str) for part in parts):
         return f"one of {', '.join(parts)}"

@@ -127,7 +127,10 @@ def read_video_frames(path: Path) -> Iterator[UInt8[ndarray, "h w 3"]]:
 
 
 def read_image(path: Path) -> UInt8[ndarray, "h w 3"]:
-    """A picture file (PNG, JPEG, WebP ...). Raises ``ValueError`` for a file that is no readable picture."""
+    """A picture file (PNG, JPEG, WebP ...), of 16 bits a channel the upper 8.
+
+    Raises ``ValueError`` for a file that is no readable picture.
+    """
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise ValueError("a pipe or a device")
@@ -189,6 +192,9 @@ def write_png(path: Path, image: UInt8[ndarray, "h w 3"]) -> None:
     try:
         beside.write_bytes(data.tobytes())
         beside.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # writing, unlike opening, does not say of what
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

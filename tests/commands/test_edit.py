@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,30 @@ def test_an_ego_on_points_of_a_file(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[0, 0]]", "expected a list of two points at least, got 1; add some"),
+        ("[[0, 0], [1]]", "[1]: expected [x, y] or [x, y, z], got 1 number; mend the file"),
+        ("[[0, 0], [1, 2, 3, 4]]", "[1]: expected [x, y] or [x, y, z], got 4 numbers; mend the file"),
+        ("[[0, 0], [9, true]]", "[1][1]: expected a valid number, got True; mend the file"),
+        ('[[0, 0], ["9", 1]]', "[1][0]: expected a valid number, got '9'; mend the file"),
+        ("[[0, 0], [9, NaN]]", "[1][1]: expected a finite number, got nan; mend the file"),
+        ('{"a": 1}', "file: expected a valid array, got {'a': 1}; mend the file"),
+    ],
+)
+def test_points_of_a_file_are_refused_like_scenario_files(
+    text: str, said: str, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "points.json"
+    path.write_text(text)
+    assert run("replay", str(source), "--points", str(path), "--out", str(tmp_path / "out.json")) == 2
+    assert capsys.readouterr().err == f"everroad: {path}: {said}\n"
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["event", "cutin"], "event: expected one of cut-in, "),
+        (["event", "cutin"], "event: expected one of the ten, got "),
         (["event", "cutin", "--list"], "did you mean 'cut-in'?"),
         (["event"], "event: expected a name"),
         (["event", "cut-in", "--out", "OUT"], "--seed, --into: expected one of them, got both or none"),
@@ -86,11 +108,11 @@ def test_an_ego_on_points_of_a_file(source: Path, tmp_path: Path) -> None:
         ([*PARKED, "--lane", "lane_0"], "did you mean 'lane0'?"),
         ([*PARKED, "--ahead", "2"], "frame 0: expected 'added' and 'ego' apart"),
         ([*PARKED[:-1], "cruise", "--ahead", "9", "--speed", "-3"], "speed_mps: expected"),
-        ([*PARKED, "--ahead", "9", "--at", "3"], "--at: expected none for parked, which takes neither"),
-        ([*PARKED, "--ahead", "9", "--speed", "nan"], "--speed: expected none for parked"),
-        ([*PARKED, "--ahead", "9", "--towards", "left"], "--towards: expected none for parked"),
-        ([*PARKED[:-1], "cruise", "--ahead", "9", "--at", "3"], "--at: expected none for cruise, which takes --speed, got 3.0"),
-        ([*PARKED[:-1], "brake-hard", "--ahead", "9", "--towards", "left"], "--towards: expected none for brake-hard"),
+        ([*PARKED, "--ahead", "9", "--at", "3"], "--at: expected none, since parked takes neither"),
+        ([*PARKED, "--ahead", "9", "--speed", "nan"], "--speed: expected none, since parked"),
+        ([*PARKED, "--ahead", "9", "--towards", "left"], "--towards: expected none, since parked"),
+        ([*PARKED[:-1], "cruise", "--ahead", "9", "--at", "3"], "--at: expected none, since cruise takes --speed, got 3.0"),
+        ([*PARKED[:-1], "brake-hard", "--ahead", "9", "--towards", "left"], "--towards: expected none, since brake-hard"),
         ([*PARKED[:-1], "cut-in", "--ahead", "9", "--at", "nan"], "at_s: expected 0 to 5.9"),
         ([*PARKED[:-1], "cross", "--ahead", "9", "--at", "-1"], "at_s: expected 0 to 5.9"),
         ([*PARKED[:-1], "cross", "--ahead", "9", "--at", "inf"], "at_s: expected 0 to 5.9"),
@@ -102,6 +124,7 @@ def test_an_ego_on_points_of_a_file(source: Path, tmp_path: Path) -> None:
         (["remove", "SOURCE", "--out", "OUT"], "--id, --class: expected one of them, got none"),
         (["replay", "SOURCE", "--out", "OUT"], "--left, --pace, --lanes, --points: expected one of them"),
         (["replay", "SOURCE", "--out", "OUT", "--pace", "0"], "factor: expected finite numbers, 0.05 to 20"),
+        (["replay", "SOURCE", "--out", "OUT", "--lanes"], "--lanes: expected the lane ids of the path, got none; name one"),
         (["cut", "SOURCE", "--out", "OUT", "--from-s", "9"], "seconds: expected a span with a frame in it within 0 to"),
         (["cut", "SOURCE", "--out", "OUT", "--from-s", "-1"], "seconds: expected a span"),
         (["cut", "SOURCE", "--out", "/proc/x.json"], "--out /proc/x.json: expected a place that can be written"),
@@ -145,3 +168,89 @@ def test_refusals_are_one_line_and_make_nothing(
     assert said in captured.err
     assert captured.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+CROSSING = ("--behaviour", "cross", "--ahead", "20", "--at", "0.5", "--category", "human.pedestrian.adult")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a plain video gives, and the same with poses."""
+    path = tmp_path_factory.mktemp("clip") / "clip.json"
+    bare = replace(author_town(3, 2.0), map=None, ground=None, actors=(), signals=(), weather=None, time_of_day=None)
+    save_scenario(replace(bare, ego_motion_known=False, actors_known=False), path)
+    save_scenario(replace(bare, actors_known=False), path.with_name("posed.json"))
+    return path
+
+
+def test_closing_lines_say_that_actors_are_unknown_and_count_in_the_singular(
+    clip: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.json"
+    for words in (("cut", clip, "--to-s", "1"), ("look", clip, "--weather", "rain"), ("join", clip, clip), ("convert", clip)):
+        assert run(*words, "--out", out) == 0
+        said = capsys.readouterr().out
+        assert "actors unknown" in said, words
+        assert "0 actors" not in said
+    assert run("cut", clip, "--out", out, "--to-s", "0") == 0
+    assert ": 1 frame, actors unknown" in capsys.readouterr().out
+    alone = tmp_path / "alone.json"
+    save_scenario(replace(load_scenario(source), actors=load_scenario(source).actors[:1]), alone)
+    assert run("look", alone, "--weather", "rain", "--out", out) == 0
+    assert ", 1 actor, rain" in capsys.readouterr().out
+    assert run("remove", alone, "--id", "*", "--out", out) == 0
+    assert ", 0 actors, " in capsys.readouterr().out
+
+
+def test_no_actor_is_added_where_the_ego_motion_or_the_actors_are_unknown(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, posed = tmp_path / "out.json", clip.with_name("posed.json")
+    for source, wanted, advice in (
+        (clip, "whose ego motion is known", "everroad scenario convert --poses"),
+        (posed, "whose actors are known", 'take "actors_known": false out of the file'),
+    ):
+        for words in (("add-actor", source, *CROSSING), ("event", "pedestrian-crossing", "--into", source)):
+            assert run(*words, "--out", out) == 2
+            said = capsys.readouterr().err
+            assert wanted in said
+            assert said.endswith(f"{advice}\n")
+            assert said.count("\n") == 1
+            assert not out.exists()
+    posed.write_text(posed.read_text().replace('"actors_known":false,', "").replace(',"actors_known":false', ""))
+    assert run("add-actor", posed, *CROSSING, "--out", out) == 0
+    assert ", 1 actor, " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("cutin", "--seed", "3"), ("cutin",), ("cutin", "--ttc-s", "1.0", "--out", "x.json")])
+def test_a_typo_in_the_name_of_an_event_is_told_as_one(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("event", *words) == 2
+    said = "event: expected one of the ten, got 'cutin'; did you mean 'cut-in'? everroad scenario event --list lists them"
+    assert capsys.readouterr().err == f"everroad: {said}\n"
+
+
+def test_parts_that_do_not_join_say_how_they_differ(
+    clip: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    town = load_scenario(source)
+    camera, out = town.cameras[0], tmp_path / "out.json"
+    placed = camera.ego_from_camera.copy()
+    placed[0, 3] += 0.25
+    matrix = camera.intrinsics.copy()
+    matrix[1, 1] = 999.0
+    for other, said in (
+        (replace(town, weather=None), f"one weather throughout, got {town.weather} and unknown; change one of them first with"),
+        (replace(town, cameras=(replace(camera, width_px=900),)), "got CAM_FRONT of 1600x900 and of 900x900 pixels; give both"),
+        (replace(town, cameras=(replace(camera, intrinsics=matrix),)), "and of 999 px (row 1, column 1); give both"),
+        (replace(town, cameras=(replace(camera, ego_from_camera=placed),)), "got CAM_FRONT placed 0.25 m and turned 0 degrees"),
+        (replace(town, cameras=(replace(camera, distortion=(0.1, 0.0)),)), "got CAM_FRONT with one distortion and with"),
+    ):
+        save_scenario(other, tmp_path / "other.json")
+        assert run("join", source, tmp_path / "other.json", "--out", out) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_an_option_that_a_behaviour_does_not_take(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--behaviour", "parked", "--ahead", "10", "--at", "2", "--out", tmp_path / "out.json")
+    assert run("add-actor", source, *words) == 2
+    assert "parked takes neither --at, --speed nor --towards, got 2.0; drop it" in capsys.readouterr().err

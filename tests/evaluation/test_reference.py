@@ -26,6 +26,7 @@ def test_a_town_is_at_the_models_size_and_long_enough(kit) -> None:
     assert conditions.seconds_since_previous.item() == pytest.approx(1 / kit.config.frame_rate_hz)
 
 
+@pytest.mark.slow
 def test_a_reference_is_the_same_whenever_it_is_asked_for(kit) -> None:
     fresh = open_town(1_000_001, 6, kit.config)
     fresh.reference(5)

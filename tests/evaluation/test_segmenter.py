@@ -100,7 +100,7 @@ def test_files_that_are_no_segmenter_are_refused_in_one_line(tmp_path: Path) -> 
         with pytest.raises(ValueError, match=words) as caught:
             load_segmenter(path)
         assert "\n" not in str(caught.value), name
-    with pytest.raises(ValueError, match="got nothing there"):
+    with pytest.raises(ValueError, match="got no file"):
         load_segmenter(tmp_path / "missing.safetensors")
 
 

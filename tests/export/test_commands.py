@@ -38,6 +38,24 @@ def test_the_drawn_line_says_what_was_made(scene, tmp_path, capsys):
     )
 
 
+def test_scenes_that_wait_for_the_joining_are_said(scene, tmp_path, capsys):
+    out = tmp_path / "set"
+    export = ["scenario", "export", scene, "--out", str(out), "--size", "32", "48", "--shard-only", "--scene-name"]
+    assert cli.main([*export, "a"]) == 0
+    due = f"in no table yet: everroad scenario finalize {out}\n"
+    assert capsys.readouterr().out.endswith(f"is not in the tables; {due}")
+    assert cli.main(["scenario", "list", str(out)]) == 0
+    assert capsys.readouterr().out == f"1 scene {due}"
+    assert cli.main(["scenario", "finalize", str(out), "--quiet"]) == 0
+    assert cli.main([*export, "b", "--quiet"]) == 0
+    assert cli.main(["scenario", "list", str(out)]) == 0
+    line = "a: 1 key frame, 0.0 s, singapore-onenorth, painted; rain, dusk, hand-made scenario drive\n"
+    assert capsys.readouterr().out == f"{line}1 scene {due}"
+    assert cli.main(["scenario", "finalize", str(out), "--quiet"]) == 0
+    assert cli.main(["scenario", "list", str(out)]) == 0
+    assert capsys.readouterr().out.count("\n") == 2
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -66,4 +84,4 @@ def test_generate_refuses_export_options_alone(scene, tmp_path, capsys):
 
 def test_finalize_refuses_what_is_no_export(tmp_path, capsys):
     assert cli.main(["scenario", "finalize", str(tmp_path)]) == 2
-    assert "holds something else" in capsys.readouterr().err
+    assert "expected the folder of an export, got an" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from everroad.export.tokens import token
         ({"split": "val"}, "use everroad_val"),
         ({"split": "all"}, "split: expected none of the taken"),
         ({"scene_name": "a/b"}, "scene_name: expected up to 100 letters"),
+        ({"location": "no-map"}, "scenes without a map"),
         ({"version": "samples"}, "no other folder"),
         ({"also": ("voc",)}, "also: expected some of coco"),
         ({"image_format": "gif"}, "image_format|Type-check"),

@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 
 from everroad.export.finalize import TABLES, finalize
+from everroad.export.folder import OWN, SHARD
 from everroad.export.options import ExportOptions
 from everroad.export.run import export_scenario
+from everroad.export.timing import date_of
 from everroad.export.tokens import token
 from everroad.media import read_image, write_png
+from everroad.scenario.nuscenes.reader import read_nuscenes
 from everroad.scenario.storage import load_scenario
 from tests.export.scenes import FRAMES, actor, camera, drive, first_frames
 from tests.scenario.strategies import difference
@@ -51,7 +54,7 @@ def test_all_tables_and_their_sizes(exported):
         "attribute": 8, "calibrated_sensor": 3, "category": 0, "ego_pose": 13, "instance": 4, "log": 1, "map": 1, "sample": 3,
         "sample_annotation": 3 * 3 + 2, "sample_data": 2 * FRAMES + 3, "scene": 1, "sensor": 3, "visibility": 4,
     }  # fmt: skip
-    assert table(exported, "scene")[0]["description"] == "rain, dusk, hand-made scenario drive"
+    assert table(exported, "scene")[0]["description"] == "painted; rain, dusk, hand-made scenario drive"
     assert table(exported, "log")[0]["date_captured"] == "2020-09-13"
     assert table(exported, "splits") == {"all": ["drive"], "everroad_train": ["drive"]}
 
@@ -178,13 +181,28 @@ def test_other_content_is_refused_or_replaces(tmp_path):
     before = files(tmp_path)
     changed = replace(small, weather="fog")
     with pytest.raises(ValueError, match=r"expected no scene drive with other content, got one; .*--overwrite"):
-        export_scenario(changed, tmp_path)
+        export_scenario(changed, tmp_path, ExportOptions(also=("coco",)))
     assert files(tmp_path) == before
-    export_scenario(first_frames(changed, 1), tmp_path, ExportOptions(overwrite=True))
+    export_scenario(first_frames(changed, 1), tmp_path, ExportOptions(overwrite=True, also=("coco",)))
     assert len(table(tmp_path, "sample_data")) == 3
     assert len(list(tmp_path.rglob("*.jpg"))) == 2
-    assert not (tmp_path / "coco").exists()
+    assert len(json.loads((tmp_path / "coco" / "all.json").read_text())["images"]) == 2
     assert load_scenario(tmp_path / "everroad" / "drive" / "scene.json").weather == "fog"
+
+
+@pytest.mark.parametrize(
+    ("options", "more", "message"),
+    [
+        ({"split": "b"}, {}, 'scene drive with split "b", got split "a"; name another scene, or use --overwrite'),
+        ({"image_format": "png"}, {}, 'with image_format "png", split "everroad", got image_format "jpg", split "a";'),
+        ({"split": "a"}, {"size_px": (32, 48)}, r"with size \[32, 48\], got size null;"),
+    ],
+)
+def test_the_refusal_names_options_that_differ_before_anything_is_painted(tmp_path, monkeypatch, options, more, message):
+    small = first_frames(drive(), 1)
+    export_scenario(small, tmp_path, ExportOptions(split="a"))
+    monkeypatch.setattr("everroad.export.run.Painter", lambda *_: pytest.fail("painted"))
+    refused(small, tmp_path, message, options=ExportOptions(**options), **more)
 
 
 def test_scenes_join_and_lie_apart(tmp_path):
@@ -210,6 +228,29 @@ def test_scenes_join_and_lie_apart(tmp_path):
     assert len(expansion["lane"]) == 1
 
 
+def test_scenes_that_nobody_recorded_have_stamps_of_their_own(tmp_path):
+    small = first_frames(drive(start_stamp_ns=0), 2)
+    for name in ("one", "two"):
+        export_scenario(replace(small, name=name), tmp_path)
+    first, second = (row["timestamp"] for row in table(tmp_path, "sample"))
+    assert abs(first - second) > 1e6
+    days = [row["date_captured"] for row in table(tmp_path, "log")]
+    assert days == [date_of(first), date_of(second)]
+    for scene in ("one", "two"):
+        whole, read = load_scenario(tmp_path / "everroad" / scene / "scene.json"), read_nuscenes(tmp_path, scene)
+        assert whole.start_stamp_ns == 0
+        assert read.start_stamp_ns == {"one": first, "two": second}[scene] * 1000
+        np.testing.assert_array_equal(whole.time_s, small.time_s)
+        names = [path for paths in whole.images.values() for path in paths]
+        assert {len(Path(name).stem.rpartition("__")[2]) for name in names} == {16}
+
+
+def test_file_names_of_early_stamps_sort_by_time(tmp_path):
+    export_scenario(first_frames(drive(start_stamp_ns=99_999 * 10**9 + 950_000_000), 3), tmp_path)
+    names = sorted(path.name for path in tmp_path.rglob("*CAM_FRONT*.jpg"))
+    assert [int(name[-20:-4]) for name in names] == [99_999_950_000, 100_000_033_333, 100_000_116_667]
+
+
 def refused(scenario, root, message, **options):
     with pytest.raises(ValueError, match=message) as error:
         export_scenario(scenario, root, **options)
@@ -223,8 +264,33 @@ def test_folders_that_hold_something_else(tmp_path):
     refused(drive(), tmp_path / "other" / "notes.txt", "expected a folder, got a file")
     refused(drive(), tmp_path / "other" / "notes.txt" / "x", "a file on the way|got a file")
     assert files(tmp_path) == {"other/notes.txt": b"mine"}
-    with pytest.raises(ValueError, match="holds something else"):
-        finalize(tmp_path / "other")
+    (tmp_path / "empty").mkdir()
+    for place, got in (
+        ("other", "another folder"),
+        ("other/notes.txt", "a file"),
+        ("none", "nothing there"),
+        ("empty", "an empty f"),
+    ):
+        with pytest.raises(ValueError, match=f"expected the folder of an export, got {got}"):
+            finalize(tmp_path / place)
+
+
+def test_a_broken_older_scene_is_met_before_anything_is_made(tmp_path):
+    export_scenario(drive("one"), tmp_path / "set")
+    shard = tmp_path / "set" / OWN / "one" / SHARD
+    shard.write_bytes(b"junk")
+    before = files(tmp_path)
+    refused(drive("two"), tmp_path / "set", "shard.json.gz: expected a whole gzip file")
+    assert files(tmp_path) == before
+
+
+def test_a_world_as_wide_as_the_contract_allows_is_exported(tmp_path):
+    scene = drive("far")
+    far = scene.actors[0].poses.translation_m.copy()
+    far[-1] = [1e7, 0.0, 0.0]
+    actor = replace(scene.actors[0], poses=replace(scene.actors[0].poses, translation_m=far), velocity_mps=None)
+    export_scenario(replace(scene, actors=(actor, *scene.actors[1:])), tmp_path / "set")
+    assert max(read_image(next((tmp_path / "set" / "maps" / "basemap").glob("*.png"))).shape) < 2**16
 
 
 def test_a_folder_that_a_killed_process_had_just_begun_is_new(tmp_path):
@@ -242,6 +308,26 @@ def test_folders_that_hold_another_version(tmp_path):
     card = tmp_path / "everroad" / "export.json"
     card.write_text(card.read_text().replace('"format_version":1', '"format_version":99'))
     refused(small, tmp_path, "format_version: expected 1, got 99")
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "message"),
+    [
+        (("kitti", "coco"), (), "with no --also, got one with --also coco --also kitti, of all its scenes; add --also coco"),
+        (("coco",), ("depth",), "with --also depth, got one with --also coco, of all its scenes; use --also coco, or"),
+        ((), ("coco",), "with --also coco, got one with no --also, of all its scenes; leave --also out, or name another$"),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_all_scenes_of_a_folder_have_the_same_labels(tmp_path, there, asked, message, overwrite):
+    small = first_frames(drive(), 1)
+    export_scenario(small, tmp_path, ExportOptions(also=there))
+    before = files(tmp_path)
+    options = ExportOptions(also=asked, overwrite=overwrite, scene_name=None if overwrite else "other")
+    refused(replace(small, weather="fog"), tmp_path, message, options=options)
+    assert files(tmp_path) == before
+    export_scenario(replace(small, name="other"), tmp_path, ExportOptions(also=there[::-1]))
+    assert len(table(tmp_path, "scene")) == 2
 
 
 def test_scenarios_without_cameras_or_with_clashing_ones(tmp_path):
@@ -274,6 +360,7 @@ def test_recorded_images_are_copied(tmp_path):
     scene = recorded(tmp_path / "pictures", 3, holes=(1,))
     out = tmp_path / "out"
     export_scenario(scene, out, pictures="recorded", image_folder=tmp_path)
+    assert table(out, "scene")[0]["description"] == "recorded; rain, dusk, hand-made scenario drive"
     rows = {row["timestamp"]: row for row in table(out, "sample_data") if row["fileformat"] == "png"}
     assert len(rows) == 1  # frames after the last key frame have no rows
     assert len(list((out / "sweeps").rglob("*.png"))) == 1

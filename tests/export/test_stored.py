@@ -14,6 +14,7 @@ from everroad.export.run import export_scenario
 from tests.export.scenes import drive, first_frames
 
 CARD_OF_OURS = {"format": "everroad.export", "format_version": 1, "version": "v1.0-everroad", "location": "boston-seaport"}
+CARD_OF_OURS |= {"also": []}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,8 @@ CARD_OF_OURS = {"format": "everroad.export", "format_version": 1, "version": "v1
         {"version": None},
         {"location": "../victim"},
         {"format_version": 2},
+        {"also": ["voc"]},
+        {"also": None},
     ],
 )  # fmt: skip
 def test_a_card_that_names_anything_else_is_refused_and_nothing_goes(tmp_path, changes):

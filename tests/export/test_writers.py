@@ -19,6 +19,7 @@ from everroad.export.writers import writing
 from tests.export.scenes import camera, drive, first_frames
 
 OPTIONS = ExportOptions()
+ALL = ExportOptions(also=("coco", "kitti", "depth", "instances"))
 
 
 def tree(root: Path) -> dict[str, bytes | None]:
@@ -32,7 +33,7 @@ def small(name: str = "drive"):
 
 def fails(scene, root: Path, error: type[BaseException], progress) -> None:
     with pytest.raises(error):
-        export_scenario(scene, root, ExportOptions(also=("coco", "kitti", "depth", "instances")), progress=progress)
+        export_scenario(scene, root, ALL, progress=progress)
 
 
 def raising(error: BaseException):
@@ -45,7 +46,7 @@ def raising(error: BaseException):
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
 def test_a_run_that_fails_leaves_all_as_it_was(tmp_path, error):
     (tmp_path / "empty").mkdir()
-    export_scenario(small("first"), tmp_path / "set")
+    export_scenario(small("first"), tmp_path / "set", ALL)
     before = tree(tmp_path)
     for place in ("new", "deep/er/new", "empty", "set"):
         fails(small(), tmp_path / place, type(error), raising(error))

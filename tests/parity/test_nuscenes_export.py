@@ -13,7 +13,7 @@ from everroad import geometry
 from everroad.conditions.rig import fit_camera
 from everroad.export.options import ExportOptions
 from everroad.export.run import export_scenario
-from everroad.export.timing import key_frames
+from everroad.export.timing import key_frames, timestamps_us
 from everroad.export.tokens import token as token_of
 from everroad.scenario.rigs import get_rig
 from everroad.scenario.storage import load_scenario
@@ -34,7 +34,7 @@ from nuscenes.utils.data_classes import LidarPointCloud
 from nuscenes.utils.geometry_utils import BoxVisibility, transform_matrix
 from pyquaternion import Quaternion
 
-from tests.export.scenes import drive
+from tests.export.scenes import drive, first_frames
 
 VERSION, LOCATION = "v1.0-everroad", "singapore-onenorth"
 SEED, SECONDS = 1_000_003, 1.6
@@ -80,7 +80,8 @@ def _scene(nusc, towns, sample):
 
 
 def _frame(scene, timestamp):
-    return int(np.argmin(np.abs(scene.time_s - (timestamp - round(scene.start_stamp_ns / 1000)) * 1e-6)))
+    start = timestamps_us(scene, scene.name)[0]
+    return int(np.argmin(np.abs(scene.time_s - (timestamp - start) * 1e-6)))
 
 
 def test_every_file_is_there_and_every_token_leads_somewhere(nusc, root):
@@ -353,6 +354,15 @@ def _predictions(nusc, sample):
             }
         )
     return out
+
+
+def test_the_devkit_lists_scenes_that_nobody_recorded(tmp_path, capsys):
+    scene = first_frames(drive(start_stamp_ns=0, cameras=_cameras()[:1]), 7)
+    for name in ("one", "two"):
+        export_scenario(replace(scene, name=name), tmp_path)
+    NuScenes(VERSION, str(tmp_path), verbose=False).list_scenes()
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line[:3] for line in lines) == ["one", "two"]
 
 
 def test_the_devkit_draws(nusc, tmp_path):

@@ -201,6 +201,7 @@ def test_absent_weather_is_a_clear_day(town) -> None:
     np.testing.assert_array_equal(a, painter.paint(frame, front()).rgb)
 
 
+@pytest.mark.slow
 def test_weather_and_time_of_day_change_the_light(town) -> None:
     """Judged above the horizon, out of the head lamps' reach."""
     painter, frame = Painter(town), town.frame(0)

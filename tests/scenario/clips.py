@@ -52,11 +52,17 @@ def write_clip(
 
 
 def turn_clockwise(path: Path) -> Path:
-    """Notes in an MP4's track header that players must turn the picture a quarter clockwise, as phones do."""
+    """Notes that players must turn the picture a quarter clockwise, as phones do."""
+    return note_turn(path, 0, 1, -1, 0, HEIGHT)
+
+
+def note_turn(path: Path, a: float, b: float, c: float, d: float, right: float = 0) -> Path:
+    """Notes the matrix in an MP4's track header that players must turn the picture by: x to (a, b), y to (c, d)."""
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 4 + 40  # version 0: the matrix begins 40 bytes into the box's content
     one = 1 << 16
-    data[matrix : matrix + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, HEIGHT * one, 0, 1 << 30)
+    a, b, c, d, right = (round(number * one) for number in (a, b, c, d, right))
+    data[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, right, 0, 1 << 30)
     path.write_bytes(data)
     return path
 

@@ -4,6 +4,7 @@ import cProfile
 import errno
 import gzip
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 
 from everroad.scenario import files
 from everroad.scenario.storage import load_scenario, save_scenario
+from everroad.scenario.town import author_town
 from everroad.scenario.types import Actor, GroundHeight, Poses, Scenario
 
 from .strategies import difference, scenarios
@@ -264,6 +266,34 @@ def test_broken_json_is_refused(content, tmp_path):
     refused(lambda: load_scenario(path))
 
 
+@pytest.mark.parametrize(("once", "twice"), [
+    ('"name":"small"', '"name":"small","name" : "other"'),
+    ('"track_id":"car"', '"track_id":"a","track_id":"car"'),
+    ('"images":{}', '"images":{"CAM":["a","b","c"],"CAM":["d","e","f"]}'),
+])  # fmt: skip
+def test_a_field_that_comes_twice_is_refused(once, twice, tmp_path):
+    path = tmp_path / "spoilt.json"
+    save_scenario(small(), path)
+    text = path.read_text()
+    assert once in text
+    path.write_text(text.replace(once, twice))
+    refused(lambda: load_scenario(path), "expected this field once, got it more than once in one object; drop one")
+
+
+def test_colons_in_names_and_blanks_before_them_are_no_field(tmp_path):
+    path = tmp_path / "a.json"
+    save_scenario(replace(small(), name='{"a":1,"a":2}'), path)
+    path.write_text(path.read_text().replace('"source":', '"source" :'))
+    assert load_scenario(path).name == '{"a":1,"a":2}'
+
+
+def test_files_that_we_write_are_not_parsed_again(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    save_scenario(author_town(3, 1.0), path)
+    monkeypatch.setattr(files.json, "loads", None)
+    load_scenario(path)
+
+
 def test_a_truncated_gzip_file_is_refused(tmp_path):
     path = tmp_path / "spoilt.json.gz"
     save_scenario(small(), path)
@@ -277,6 +307,20 @@ def test_plain_json_under_a_gzip_name_is_refused(tmp_path):
     path = tmp_path / "spoilt.json.gz"
     path.write_text("{}")
     refused(lambda: load_scenario(path), "gzip")
+
+
+def test_a_packed_file_that_swells_is_refused_before_it_does(tmp_path, monkeypatch):
+    path = tmp_path / "spoilt.json.gz"
+    path.write_bytes(gzip.compress(b" " * 2**23))
+    monkeypatch.setattr(files, "_FREE_BYTES", 2**20)
+    monkeypatch.setattr(files, "_PIECE_BYTES", 2**16)
+    tracemalloc.start()
+    refused(lambda: load_scenario(path), "expected at most 1,048,576 bytes, or 100 times its own size")
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+    save_scenario(small(), path)
+    monkeypatch.setattr(files, "_FREE_BYTES", 0)
+    load_scenario(path)  # packs to more than a hundredth
 
 
 def test_an_absent_file_and_a_folder_are_refused(tmp_path):

@@ -88,3 +88,12 @@ def test_a_broken_manifest_and_bad_arguments_are_refused(tmp_path):
         with pytest.raises(ValueError, match="expected"):
             author_towns(tmp_path / "new", seeds, options)
         assert not (tmp_path / "new").exists()
+
+
+def test_more_towns_than_a_folder_holds_are_refused_at_once(tmp_path):
+    # A list of all of them would fill the memory.
+    with pytest.raises(ValueError, match=r"^count: expected at most 1000000 towns in one folder, got more; ask for fewer$"):
+        author_towns(tmp_path / "new", range(3, 10**17), SHORT)
+    with pytest.raises(ValueError, match=r"^rig: expected"):
+        author_towns(tmp_path / "new", range(3, 10**17), TownOptions(rig="none"))
+    assert not (tmp_path / "new").exists()

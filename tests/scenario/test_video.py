@@ -96,6 +96,23 @@ def test_a_variable_rate_leaves_frames_without_a_picture_where_there_is_none(tmp
     assert len(names(out.parent / "a_images")) == sum(bool(path) for path in made.images["CAM_FRONT"])
 
 
+def test_a_clip_with_one_long_gap_keeps_its_own_rate(tmp_path, out):
+    # A mean of 1.2 Hz, and 12.5 Hz wherever there is anything.
+    stamps = [*range(0, 800, 80), *range(20_000, 20_800, 80)]
+    made = convert_video(write_clip(tmp_path / "a.mp4", 20, stamps=stamps), out, VideoOptions(), frame_rate_hz=12.5)
+    assert shown(made, out) == [*range(10), *[None] * 240, *range(10, 20)]
+    refused(tmp_path / "a.mp4", out, "the clip's own 12.5 Hz (frames are not made up), got 13 Hz", frame_rate_hz=13.0)
+
+
+def test_a_clip_with_hardly_a_picture_is_refused_and_the_named_seconds_are_taken(tmp_path, out):
+    path = write_clip(tmp_path / "a.mkv", 4, stamps=[0, 80, 160, 3_600_000])
+    got = r"1% of the frames at least, got 4 for 43201 \(none from 0\.25 to 3599\.92 s\); pass --seconds 0\.17 for"
+    with pytest.raises(ValueError, match=f"expected a picture for {got}"):
+        convert_video(path, out, VideoOptions())
+    assert names(out.parent) == []
+    assert shown(convert_video(path, out, VideoOptions(seconds=0.17)), out) == [0, 1, 2]
+
+
 def test_an_upright_phone(tmp_path, out):
     made = convert_video(turn_clockwise(write_clip(tmp_path / "a.mp4", 4)), out, VideoOptions())
     assert (made.cameras[0].width_px, made.cameras[0].height_px) == (HEIGHT, WIDTH)

@@ -66,7 +66,8 @@ def test_odd_sizes_are_pictures_too():
     ("options", "said"),
     [
         ({"crop": "0,0,961,540"}, "--crop: expected a part of the picture of 960x540, 16 px a side at least, got 0,0,961,540"),
-        ({"crop": "900,0,100,100"}, "--crop: expected a part"),
+        ({"crop": "900,0,100,100"}, "900 + 100 = 1000 is beyond 960, its right side; name"),
+        ({"crop": "0,40,910,520"}, "got 0,40,910,520, where 40 + 520 = 560 is beyond 540, its lower side; name another"),
         ({"crop": "0,0,0,10"}, "--crop: expected a part"),
         ({"size": "1920x1080"}, "--size: expected 16x16 to 960x540"),
         ({"size": "0x0"}, "--size: expected 16x16"),

@@ -4,9 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from everroad.scenario.video_decode import VideoBreakError, read_timed_frames, read_video_header
+from everroad.scenario.video_decode import VideoBreakError, read_timed_frames, read_typical_rate_hz, read_video_header
 
-from .clips import HEIGHT, WIDTH, clip_frame, cut, index_of, turn_clockwise, write_clip
+from .clips import HEIGHT, WIDTH, clip_frame, cut, index_of, note_turn, turn_clockwise, write_clip
 
 
 def decoded(path):
@@ -60,6 +60,20 @@ def test_a_picture_is_turned_as_the_file_says(tmp_path):
     assert image.shape == (WIDTH, HEIGHT, 3)
     # The brighter left half of the stored picture is the upper one after a quarter turn clockwise.
     np.testing.assert_allclose(image, np.rot90(clip_frame(0), -1), atol=6)
+
+
+@pytest.mark.parametrize("matrix", [(-1, 0, 0, 1), (0, 1, 1, 0), (0.7071, 0.7071, -0.7071, 0.7071), (0, 0, 0, 0)])
+def test_a_picture_to_be_mirrored_or_turned_otherwise_is_refused(matrix, tmp_path):
+    path = note_turn(write_clip(tmp_path / "a.mp4", 3), *matrix)
+    with pytest.raises(ValueError, match="upright, or turned by 90, 180 or 270 degrees, got one to be") as caught:
+        next(read_timed_frames(path))
+    assert not isinstance(caught.value, VideoBreakError)
+
+
+def test_the_typical_rate_is_that_of_most_frames(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", 12, stamps=[*range(0, 440, 40), 60_000])
+    assert read_typical_rate_hz(path) == pytest.approx(25)
+    assert read_typical_rate_hz(write_clip(tmp_path / "b.mp4", 1)) is None
 
 
 def test_a_tail_that_is_lost_ends_in_an_error_with_the_last_whole_time(tmp_path):

@@ -35,6 +35,7 @@ def test_state_bytes_are_the_formula(fake, kit):
     assert result["state_bytes"] == 2 * z * y * x * 4 + memory + 8 + 8 + 1
 
 
+@pytest.mark.slow
 def test_memory_growth_is_measured_when_asked(fake):
     result = bench_stream(fake, {}, frames=2, warm_up=0, rss_frames=110)
     assert result["rss_growth_mb"] < 20

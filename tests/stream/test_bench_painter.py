@@ -6,6 +6,7 @@ import pytest
 from everroad.stream.bench_painter import JOBS, bench_painter
 
 
+@pytest.mark.slow
 def test_every_job_has_rates_that_fit_its_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("everroad.stream.bench_painter.TOWN_SEEDS", (1_000_000,))  # four take four times as long
     threads = cv2.getNumThreads()

@@ -27,7 +27,7 @@ def behaviour_of(
     for option, value in {"--at": at_s, "--speed": speed_mps, "--towards": towards}.items():
         if value is not None and option not in TAKES[name]:
             takes = " and ".join(TAKES[name]) or "neither --at, --speed nor --towards"
-            raise ValueError(f"{option}: expected none for {name}, which takes {takes}, got {value}; drop it")
+            raise ValueError(f"{option}: expected none, since {name} takes {takes}, got {value}; drop it")
     from everroad.scenario.edit import behaviours
 
     pace: dict[str, Any] = {} if speed_mps is None else {"speed_mps": speed_mps}

@@ -41,8 +41,7 @@ CLIP = Clip()
 def video_options(clip: Clip) -> VideoOptions:
     """The options as the converter takes them. Raises ``ValueError`` for those that make no sense."""
     from everroad.scenario.video import VideoOptions
-    from everroad.scenario.video_camera import ASSUMED_HEIGHT_M, VideoCamera
+    from everroad.scenario.video_camera import VideoCamera
 
-    height_m = ASSUMED_HEIGHT_M if clip.camera_height is None else clip.camera_height
-    camera = VideoCamera(clip.size, clip.crop, clip.focal, clip.fov, clip.intrinsics, height_m)
+    camera = VideoCamera(clip.size, clip.crop, clip.focal, clip.fov, clip.intrinsics, clip.camera_height)
     return VideoOptions(camera, clip.seconds, clip.poses)

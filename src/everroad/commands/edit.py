@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from everroad.commands.added import Behaves, Side, behaviour_of, place_of
+from everroad.commands.said import actors_of, frames_of, look_of
 from everroad.commands.scenario import TOWN_RATE_HZ, scenario_app
 from everroad.console import AtLeastOne, Seed, Threads, output_file, progress_bar, say
 from everroad.scenario.events.parameters import EVENTS, Parameters, get_event
@@ -36,8 +37,7 @@ def _write(edited: Scenario, out: Path, quiet: bool, what: str = "") -> None:
     from everroad.scenario.storage import save_scenario
 
     save_scenario(edited, out)
-    look = " ".join(word for word in (edited.weather, edited.time_of_day) if word) or "no weather known"
-    said = f"{out}: {len(edited)} frames, {len(edited.actors)} actors, {look}"
+    said = f"{out}: {frames_of(edited)}, {actors_of(edited)}, {look_of(edited)}"
     say(f"{said}{what and '; '}{what}", quiet)
 
 
@@ -65,7 +65,9 @@ def towns(
         made = author_towns(
             out, range(seed, seed + count), TownOptions(seconds, frame_rate, rig), workers=workers, progress=progress
         )
-    say(f"{out}: {count} towns, {made} of them new", quiet)
+    from everroad.export.summary import counted
+
+    say(f"{out}: {counted(count, 'town')}, {made} of them new", quiet)
 
 
 @scenario_app.command(name="add-actor")
@@ -235,7 +237,9 @@ def join(first: Path, second: Path, /, *, out: Path, no_move: bool = False, quie
 
 
 @event_app.default
-def event(name: str | None = None, /, *, list: bool = False) -> None:
+def event(
+    name: str | None = None, /, *_: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)], list: bool = False
+) -> None:
     """Stage a dangerous event; each is a command of its own with its parameters (everroad scenario event NAME --help).
 
     Args:

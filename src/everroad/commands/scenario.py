@@ -10,6 +10,7 @@ from cyclopts import App
 
 from everroad.commands.clip import CLIP, Clip, video_options
 from everroad.commands.export import EXPORTED, Exported, Format, export_options
+from everroad.commands.said import actors_of, frames_of, look_of
 from everroad.commands.source import SOURCE, SourceOptions
 from everroad.console import AtLeastOne, NotNegative, Seed, kept_is_said, output_file, progress_bar, say
 from everroad.stream.folder import check_can_be_made, empty_folders_go
@@ -40,7 +41,7 @@ def town(
 
         authored = author_town(seed, seconds=seconds, frame_rate_hz=frame_rate, rig=rig)
         save_scenario(authored, out)
-    say(f"{out}: {len(authored)} frames, {len(authored.actors)} actors, {authored.weather} {authored.time_of_day}", quiet)
+    say(f"{out}: {frames_of(authored)}, {actors_of(authored)}, {look_of(authored)}", quiet)
 
 
 @scenario_app.command
@@ -59,14 +60,15 @@ def convert(
         quiet: Print nothing but errors.
     """
     with output_file(out, ".json", ".json.gz"), progress_bar("convert", quiet, "") as progress:
+        from everroad.scenario.checks import check_once
         from everroad.scenario.sources import convert_scenario
 
+        check_once("--camera", camera or ())
         options = {"rig": taken.rig, "without_map": taken.without_map, "frame_rate_hz": frame_rate}
         options |= {"choice": taken.choice(camera), "video": video_options(clip)}
         made = convert_scenario(source, out, **options, progress=progress)
     cameras = ", ".join(camera.name for camera in made.cameras)
-    actors = f"{len(made.actors)} actors" if made.actors or made.actors_known else "actors unknown"
-    say(f"{out}: {len(made)} frames at {made.frame_rate_hz:g} Hz, {actors}, cameras {cameras}", quiet)
+    say(f"{out}: {frames_of(made)} at {made.frame_rate_hz:g} Hz, {actors_of(made)}, cameras {cameras}", quiet)
 
 
 @scenario_app.command
@@ -86,6 +88,9 @@ def show(
         ids: Write track ids beside the boxes.
         quiet: Print nothing but errors.
     """
+    from everroad.scenario.checks import check_once
+
+    check_once("--camera", camera or ())
     partial = f"{out.stem}.partial.mp4"
     with output_file(out, *SHOWN_ENDINGS), kept_is_said(out.parent, partial):
         shown = taken.read(source, quiet)
@@ -95,7 +100,7 @@ def show(
         with progress_bar("show", quiet) as progress:
             frames = show_scenario(shown, out, camera or (), frame or (), **options, progress=progress)
     cameras = ", ".join(camera or (one.name for one in shown.cameras)) or "none"
-    say(f"{out}: {frames} of {len(shown)} frames, cameras {cameras}", quiet)
+    say(f"{out}: {frames} of {frames_of(shown)}, cameras {cameras}", quiet)
 
 
 @scenario_app.command(name="export")
@@ -125,7 +130,8 @@ def export_command(
     options = {"pictures": pictures, "size_px": size, "image_folder": source.parent, "shard_only": shard_only}
     with empty_folders_go(out), progress_bar("export", quiet) as progress:
         name = export_scenario(read, out, export_options(exported, overwrite), progress=progress, **options)
-    say(f"{out}: scene {name}, {in_the_tables(out, name)}", quiet)
+    due = f"; in no table yet: everroad scenario finalize {out}" if shard_only else ""
+    say(f"{out}: scene {name}, {in_the_tables(out, name)}{due}", quiet)
 
 
 @scenario_app.command
@@ -150,13 +156,18 @@ def list_(source: Path, /, *, data_version: str | None = None) -> None:
         source: Data set, folder of a log, or scenario file.
         data_version: Version folder of a nuScenes data set, where there are several.
     """
+    from everroad.export.summary import counted, waiting
     from everroad.scenario.nuscenes.dataset import is_nuscenes, list_scenes, open_data_set
 
+    due = waiting(source)
     if is_nuscenes(source):
         with progress_bar("index", False, "MB") as progress:
             found = list_scenes(open_data_set(source, version=data_version, progress=progress))
         for one in found:
-            print(f"{one.name}: {one.key_frames} key frames, {one.seconds:.1f} s, {one.location}, {one.description}")
+            print(f"{one.name}: {counted(one.key_frames, 'key frame')}, {one.seconds:.1f} s, {one.location}, {one.description}")
+    if due:
+        print(f"{counted(due, 'scene')} in no table yet: everroad scenario finalize {source}")
+    if due or is_nuscenes(source):
         return
     from everroad.scenario.nuscenes.choice import SceneChoice
     from everroad.scenario.sources import read_scenario, refuse_choice

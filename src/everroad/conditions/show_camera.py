@@ -14,7 +14,17 @@ from everroad.conditions.boxes import EDGES, FRONT_FACE, NEAR_M, RANGE_M, clip_b
 from everroad.conditions.clipping import clip_segments, view_planes
 from everroad.conditions.layout import RANGE_M as MAP_RANGE_M
 from everroad.conditions.prepared_map import PreparedMap, prepare_map
-from everroad.conditions.show_paint import COLOUR_OF_LAYER, SUBPIXEL_BITS, Colour, blend, colour_of_class, fixed_point
+from everroad.conditions.show_ids import write_id
+from everroad.conditions.show_map import shown_map
+from everroad.conditions.show_paint import (
+    COLOUR_OF_LAYER,
+    COLOUR_OF_OUTLINE,
+    SUBPIXEL_BITS,
+    Colour,
+    blend,
+    colour_of_class,
+    fixed_point,
+)
 from everroad.conditions.types import MAP_LAYERS
 from everroad.scenario.types import ActorState, Camera, SceneFrame, VectorMap
 
@@ -23,12 +33,8 @@ FAR_M = 30.0
 _LINE_WIDTH_M = 0.12
 _WIDEST_PX = 2
 _OPACITY, _FAR_OPACITY, _FRONT_OPACITY = 0.75, 0.35, 0.3
-_DARK: Colour = (12, 12, 14)
-_FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.38
 _SMALLEST_NAMED = 0.06  # of the picture's height
-_LONGEST_ID = 10  # letters
-# Areas have their outlines drawn, in colours that show on asphalt.
-_COLOUR_OF_LINE = COLOUR_OF_LAYER | {"drivable_area": (120, 205, 120), "walkway": (190, 150, 90)}
+_COLOUR_OF_LINE = COLOUR_OF_LAYER | COLOUR_OF_OUTLINE
 # A box of which nearer boxes leave less than this to be seen counts as hidden.
 _LEAST_SEEN, _HIDDEN_OPACITY = 0.25, 0.4
 _FARTHEST_PX = 20_000.0  # pixel coordinates beyond it say nothing more, and overflow fixed point
@@ -80,7 +86,7 @@ def _draw_lines(
     canvas: Float[ndarray, "h w 3"], vector_map: VectorMap, world_from_ego: Float[ndarray, "4 4"], camera: Camera
 ) -> None:
     """Draws into ``canvas``: thin lines, beside which the road's own paint shows, and faint ones far away."""
-    prepared = prepare_map(vector_map)
+    prepared = prepare_map(shown_map(vector_map))
     world_from_map = np.eye(4)
     if prepared.is_flat:
         world_from_map[2, 3] = world_from_ego[2, 3]  # as ``layout.map_image`` lays it
@@ -191,14 +197,5 @@ def _write_id(image: UInt8[ndarray, "h w 3"], box: _Box, camera: Camera, taken: 
     pixels = pixels[(pixels[:, 0] > 0) & (pixels[:, 0] < camera.width_px - 1)]
     if len(pixels) == 0 or not tall_enough:
         return
-    name = box.actor.track_id
-    text = name if len(name) <= _LONGEST_ID else f"{name[: _LONGEST_ID - 2]}.."
-    (width, height), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)
-    left = round(float(np.clip(pixels[:, 0].mean() - width / 2, 1, max(1, camera.width_px - width - 2))))
-    bottom = round(float(np.clip(pixels[:, 1].min() - 3, height + 2, camera.height_px - 2)))
-    ground = np.s_[max(0, bottom - height - 1) : bottom + 3, max(0, left - 1) : left + width + 1]
-    if taken[ground].any():
-        return
-    taken[ground] = True
-    cv2.rectangle(image, (left - 1, bottom - height - 1), (left + width, bottom + 2), _DARK, cv2.FILLED)
-    cv2.putText(image, text, (left, bottom), _FONT, _FONT_SCALE, colour_of_class(box.actor.detection_class), 1, cv2.LINE_AA)
+    middle_px, top_px = float(pixels[:, 0].mean()), float(pixels[:, 1].min())
+    write_id(image, box.actor.track_id, middle_px, top_px - 3, colour_of_class(box.actor.detection_class), taken)

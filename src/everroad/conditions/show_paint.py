@@ -29,6 +29,9 @@ COLOUR_OF_LAYER: dict[str, Colour] = {
     "pedestrian": (255, 80, 160),
     "other": (175, 175, 90),
 }
+# Outlines of areas, in colours that show on asphalt; the ego's path, in one that no line of a map has.
+COLOUR_OF_OUTLINE: dict[str, Colour] = {"drivable_area": (120, 205, 120), "walkway": (190, 150, 90)}
+COLOUR_OF_PATH: Colour = (205, 90, 255)
 SUBPIXEL_BITS = 4
 
 

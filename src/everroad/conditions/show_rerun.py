@@ -20,22 +20,22 @@ from numpy import ndarray
 
 from everroad import geometry
 from everroad.conditions.boxes import class_index
-from everroad.conditions.show_paint import COLOUR_OF_LAYER, Colour, colour_of_class
+from everroad.conditions.show_map import shown_map
+from everroad.conditions.show_paint import COLOUR_OF_LAYER, COLOUR_OF_OUTLINE, COLOUR_OF_PATH, Colour, colour_of_class
 from everroad.conditions.show_view import View, base_picture, shown_camera
 from everroad.scenario.files import write_atomically
 from everroad.scenario.types import DETECTION_CLASSES, ActorState, Area, Divider, Lane, VectorMap
 
 _COLOUR_OF_MAP: dict[str, Colour] = {
-    "drivable_areas": (120, 205, 120),
+    "drivable_areas": COLOUR_OF_OUTLINE["drivable_area"],
     "lane_dividers": COLOUR_OF_LAYER["divider_solid"],
     "road_dividers": COLOUR_OF_LAYER["road_divider"],
     "ped_crossings": COLOUR_OF_LAYER["ped_crossing"],
     "stop_lines": COLOUR_OF_LAYER["stop_line"],
-    "walkways": (190, 150, 90),
+    "walkways": COLOUR_OF_OUTLINE["walkway"],
     "lanes": (90, 110, 140),
 }
 INSTALL = 'pip install -c constraints.txt -e ".[rerun]"'
-_PATH: Colour = (110, 230, 230)
 _JPEG_QUALITY = 90
 _PICTURE_AT_M = 0.5  # how far in front of a camera its picture hangs
 
@@ -69,11 +69,11 @@ def _log_static(rr: Any, recording: Any, view: View) -> None:
     recording.log("/", rr.AnnotationContext(context), static=True)
     recording.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
     if view.scenario.map is not None:
-        for layer, strips in _strips(view.scenario.map).items():
+        for layer, strips in _strips(shown_map(view.scenario.map)).items():
             recording.log(f"world/map/{layer}", rr.LineStrips3D(strips, colors=_COLOUR_OF_MAP[layer]), static=True)
     path_m = view.scenario.world_from_ego.translation_m
     if len(path_m) > 1:
-        recording.log("world/ego_path", rr.LineStrips3D([path_m], colors=_PATH), static=True)
+        recording.log("world/ego_path", rr.LineStrips3D([path_m], colors=COLOUR_OF_PATH), static=True)
     for camera in view.cameras:
         entity, shown, mount = f"world/ego/{camera.name}", shown_camera(view, camera), camera.ego_from_camera
         recording.log(entity, rr.Transform3D(translation=mount[:3, 3], mat3x3=mount[:3, :3]), static=True)

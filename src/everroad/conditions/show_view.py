@@ -15,6 +15,7 @@ from everroad.conditions.rig import fit_camera, fit_image, undistort_image
 from everroad.conditions.show_birds_eye import draw_birds_eye
 from everroad.conditions.show_camera import draw_overlay
 from everroad.conditions.show_conditions import draw_conditions
+from everroad.conditions.show_signals import draw_signals
 from everroad.media import CAPTION_HEIGHT_PX, panels, read_image
 from everroad.scenario.images import recorded_path
 from everroad.scenario.types import Camera, Scenario, SceneFrame
@@ -83,7 +84,7 @@ def draw_view(view: View, frame_index: int) -> Picture:
     block = np.concatenate([_widened(row, width_px) for row in rows]) if rows else None
     above_px = view.height_px * 2 if block is None else block.shape[0] - CAPTION_HEIGHT_PX
     path_m = view.scenario.world_from_ego.translation_m
-    from_above = draw_birds_eye(frame, above_px, above_px, ego_path_m=path_m)
+    from_above = draw_birds_eye(frame, above_px, above_px, ego_path_m=path_m, signals=view.scenario.signals, ids=view.ids)
     beside = panels([from_above], [f"bird's eye, frame {frame_index}, {frame.time_s:.2f} s"])
     if block is None:
         return beside
@@ -106,7 +107,11 @@ def base_picture(view: View, frame: SceneFrame, camera: Camera) -> Picture:
 
 
 def _draw_row(view: View, frame: SceneFrame, row: Sequence[Camera]) -> Picture:
-    pictures = [draw_overlay(base_picture(view, frame, c), frame, shown_camera(view, c), ids=view.ids) for c in row]
+    pictures = []
+    for camera in row:
+        shown = shown_camera(view, camera)
+        overlaid = draw_overlay(base_picture(view, frame, camera), frame, shown, ids=view.ids)
+        pictures.append(draw_signals(overlaid, frame, shown, view.scenario.signals))
     return panels(pictures, [_caption(view, camera, frame.frame_index) for camera in row], _GAP_PX)
 
 

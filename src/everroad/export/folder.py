@@ -23,11 +23,12 @@ LOCKS, KITTI_STAGE = ".locks", "kitti"
 
 @dataclass(frozen=True)
 class ExportFolder:
-    """An export folder whose card fits: one version and one location."""
+    """An export folder whose card fits: one version, one location, and the same label files for every scene."""
 
     root: Path
     version: str
     location: str
+    also: tuple[str, ...]
 
     def scene(self, name: str) -> Path:
         """The folder of what the tables cannot hold of a scene."""
@@ -51,6 +52,8 @@ class ExportFolder:
 def check_folder(root: Path, options: ExportOptions) -> None:
     """Raises ``ValueError`` unless an export like this may be written there. Makes nothing."""
     if root.is_dir() and not holds_only(root):
+        if not (root / OWN / CARD).is_file() and not holds_only(root):
+            raise ValueError(f"{root}: expected a new folder or an export, got one that holds something else; name another")
         try:
             card = open_folder(root)
         except ValueError:
@@ -61,6 +64,14 @@ def check_folder(root: Path, options: ExportOptions) -> None:
             there, asked = getattr(card, what), getattr(options, what)
             if there != asked:
                 raise ValueError(f"{root}: expected an export with {what} {asked}, got one with {there}; name another folder")
+        if set(card.also) != set(options.also):
+            there, asked = (
+                " ".join(f"--also {name}" for name in sorted(set(names))) or "no --also" for names in (card.also, options.also)
+            )
+            again = "leave --also out" if not card.also else f"add {there}" if not options.also else f"use {there}"
+            raise ValueError(
+                f"{root}: expected an export with {asked}, got one with {there}, of all its scenes; {again}, or name another"
+            )
     elif root.exists() and not root.is_dir():
         raise ValueError(f"{root}: expected a folder, got a file; name another")
 
@@ -69,9 +80,11 @@ def open_folder(root: Path) -> ExportFolder:
     """The export that lies there. Raises ``ValueError`` where none does, or one of another format version."""
     path = root / OWN / CARD
     if not path.is_file():
-        raise ValueError(f"{root}: expected a new folder or an export, got one that holds something else; name another")
+        there = "a file" if root.is_file() else "an empty folder" if root.is_dir() and holds_only(root) else None
+        there = there or ("another folder" if root.exists() else "nothing there")
+        raise ValueError(f"{root}: expected the folder of an export, got {there}; name another")
     card = checked(Card, read_json(path), path)
-    return ExportFolder(root, card.version, card.location)
+    return ExportFolder(root, card.version, card.location, tuple(card.also))
 
 
 def holds_only(root: Path, *own: str) -> bool:

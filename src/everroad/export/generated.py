@@ -13,12 +13,13 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from everroad.export.folder import check_folder
-from everroad.export.opening import check_cameras, content_digest, open_scene
+from everroad.export.opening import check_cameras, check_known, check_shards, open_scene, scene_content
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import encode
 from everroad.export.run import join
 from everroad.export.scene import SceneWriter
 from everroad.export.summary import in_the_tables
+from everroad.export.timing import check_stamps
 from everroad.scenario.edit.time import cut
 from everroad.scenario.types import Camera, Scenario
 
@@ -41,9 +42,12 @@ class GeneratedExport:
         name = self._options.scene_name or folder_name(f"{scenario.name}-{camera.name}-seed{made_with['seed']}")
         options = replace(self._options, scene_name=name)
         check_cameras(scene)
+        check_known(scene)
+        check_stamps(scene)
         check_folder(self._out, options)
-        digest = content_digest(scene, options, made_with)
-        self._writer = open_scene(self._out, scene, options, digest, painter=None, front=camera)
+        check_shards(self._out)
+        content = scene_content(scene, options, made_with)
+        self._writer = open_scene(self._out, scene, options, content, painter=None, front=camera)
         self._camera = camera
 
     def write(self, frame_index: int, picture: UInt8[ndarray, "h w 3"]) -> None:

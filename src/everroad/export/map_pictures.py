@@ -12,6 +12,7 @@ from numpy import ndarray
 # The devkit takes masks at ten pixels a metre, and loads one whole: beyond this one is not drawn.
 MASK_PX_PER_M, MOST_MASK_PX = 10.0, 2**29
 BASE_PX_PER_M, MOST_BASE_PX = 2.0, 2**26
+LONGEST_PX = 2**16 - 1  # of a side: what readers of PNG files and OpenCV's drawing take
 FOREGROUND = 255
 # The devkit's BitMap looks for the masks of its four maps under these names.
 OFFICIAL_MASKS = {
@@ -27,7 +28,7 @@ _SHIFT_BITS = 4  # of OpenCV's sub-pixel coordinates
 def draw_mask(layers: dict[str, Any], canvas_m: tuple[float, float]) -> UInt8[ndarray, "h w"]:
     """255 on drivable areas, crossings and walkways; one black pixel for a map that is too large to be loaded."""
     width, height = (round(side * MASK_PX_PER_M) for side in canvas_m)
-    if width * height > MOST_MASK_PX:
+    if width * height > MOST_MASK_PX or max(width, height) > LONGEST_PX:
         return np.zeros((1, 1), dtype=np.uint8)
     mask = np.zeros((height, width), dtype=np.uint8)
     for layer in ("walkway", "ped_crossing", "drivable_area"):
@@ -37,7 +38,8 @@ def draw_mask(layers: dict[str, Any], canvas_m: tuple[float, float]) -> UInt8[nd
 
 def draw_base_map(layers: dict[str, Any], canvas_m: tuple[float, float]) -> UInt8[ndarray, "h w 3"]:
     """The map from above in colour, coarser where it is large."""
-    px_per_m = min(BASE_PX_PER_M, float(np.sqrt(MOST_BASE_PX / (canvas_m[0] * canvas_m[1]))))
+    smaller = np.sqrt(MOST_BASE_PX / (canvas_m[0] * canvas_m[1])), LONGEST_PX / max(canvas_m)
+    px_per_m = min(BASE_PX_PER_M, *map(float, smaller))
     picture = np.empty((max(round(canvas_m[1] * px_per_m), 1), max(round(canvas_m[0] * px_per_m), 1), 3), dtype=np.uint8)
     picture[:] = _GROUND
     for layer, colour in (("walkway", _PAVEMENT), ("drivable_area", _ROAD), ("ped_crossing", _CROSSING)):

@@ -14,6 +14,7 @@ OFFICIAL_LOCATIONS = ("singapore-onenorth", "singapore-hollandvillage", "singapo
 # For these the devkit takes the scene names of the original data set, whatever ``splits.json`` says.
 OFFICIAL_SPLITS = ("train", "val", "test", "mini_train", "mini_val", "train_detect", "train_track")
 EVERY_SCENE = "all"  # the split of all scenes, always there
+NO_MAP = "no-map"  # location of the scenes without a map: there is no expansion of that name
 DEFAULT_VERSION, DEFAULT_SPLIT = "v1.0-everroad", "everroad"
 ALSO: tuple[str, ...] = get_args(Also)
 _FIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -29,7 +30,7 @@ class ExportOptions:
         split: the split in ``splits.json`` that this scene joins; not one of ``OFFICIAL_SPLITS``.
         scene_name: name of the scene in the tables; the scenario's own if not given.
         image_format: "jpg" (quality 95) or "png" for pictures that are encoded here.
-        also: what else is written: "coco", "kitti", "depth", "instances".
+        also: what else is written: "coco", "kitti", "depth", "instances". All scenes of a folder have the same.
         overwrite: replace a scene of that name which has other content.
 
     Raises ``ValueError`` for names that are no folder names, a split that the devkit reserves, an unknown ``also``.
@@ -54,6 +55,8 @@ class ExportOptions:
         if self.split in (*OFFICIAL_SPLITS, EVERY_SCENE):
             taken = ", ".join((*OFFICIAL_SPLITS, EVERY_SCENE))
             raise ValueError(f"split: expected none of the taken names {taken}, got '{self.split}'; use everroad_{self.split}")
+        if self.location == NO_MAP:
+            raise ValueError(f"location: expected another name than that of scenes without a map, got '{NO_MAP}'; rename it")
         if self.version in ("samples", "sweeps", "maps", "everroad", "coco", "kitti", "depth", "instances"):
             raise ValueError(
                 f"version: expected a name that no other folder of the export has, got '{self.version}'; rename it"

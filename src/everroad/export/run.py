@@ -11,11 +11,11 @@ from everroad.conditions.rig import fit_camera, front_camera
 from everroad.export import lidar
 from everroad.export.finalize import finalize
 from everroad.export.folder import check_folder
-from everroad.export.opening import check_cameras, content_digest, open_scene
-from everroad.export.options import ExportOptions
+from everroad.export.opening import check_cameras, check_known, check_scene, check_shards, open_scene, scene_content
+from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import PictureOf, check_recorded, painted_pictures, recorded_cameras, recorded_pictures
 from everroad.export.scene import SceneWriter
-from everroad.export.timing import key_frames
+from everroad.export.timing import check_stamps, key_frames
 from everroad.render.painter import Painter
 from everroad.scenario.types import Scenario
 
@@ -54,19 +54,26 @@ def export_scenario(
     options = ExportOptions() if options is None else options
     picked = _with_pictures(scenario, pictures, image_folder or Path())
     check_cameras(picked)
+    check_known(picked)
+    check_stamps(picked)
     check_folder(out, options)
     scene = picked
     if size_px is not None:
         scene = replace(picked, cameras=tuple(fit_camera(camera, *size_px) for camera in picked.cameras))
+    made_with = {"pictures": pictures, "size": None if size_px is None else list(size_px)}
+    content = scene_content(scene, options, {**made_with, "lidar": "given" if points_of else "painter"})
+    # Before the painter, which takes a second to set up.
+    check_scene(out, options.scene_name or folder_name(scene.name), content, options.overwrite)
+    if not shard_only:
+        check_shards(out)
     painter = Painter(scene) if pictures == "painter" else None
     picture_of: PictureOf = (
         recorded_pictures(picked, image_folder or Path(), options.image_format, size_px)
         if painter is None
         else painted_pictures(scene, painter, options.image_format)
     )
-    digest = content_digest(scene, options, {"pictures": pictures, "lidar": "given" if points_of else "painter"})
     front = front_camera(scene.cameras)
-    writer = open_scene(out, scene, options, digest, painter=painter, points_of=points_of, front=front)
+    writer = open_scene(out, scene, options, content, painter=painter, points_of=points_of, front=front)
     write_all(writer, scene, picture_of, progress)
     if not shard_only:
         join(out, writer.name)
@@ -77,7 +84,7 @@ def join(out: Path, name: str) -> None:
     """``finalize`` after the scene ``name`` was finished: what stops it says that the scene is there."""
     try:
         finalize(out)
-    except (OSError, KeyboardInterrupt) as error:
+    except (OSError, ValueError, KeyboardInterrupt) as error:
         error.add_note(f"scene {name} is whole but in no table yet: run everroad scenario finalize {out}")
         raise
 

@@ -15,7 +15,7 @@ from everroad.export.folder import KITTI_STAGE, MAP, SCENE, SHARD, ExportFolder,
 from everroad.export.map_layers import scenario_layers
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.pictures import EncodedPicture
-from everroad.export.records import SceneFacts, Shot, Witnessed, scene_tables
+from everroad.export.records import SceneFacts, Shot, Witnessed, pictures_made, scene_tables
 from everroad.export.sight import Seen, Witness
 from everroad.export.stored import FORMAT, FORMAT_VERSION
 from everroad.export.timing import key_frames, timestamps_us
@@ -36,6 +36,7 @@ class SceneWriter:
         name: str,
         scenario: Scenario,
         options: ExportOptions,
+        asked: dict[str, Any],
         digest: str,
         *,
         painter: Painter | None,
@@ -46,10 +47,11 @@ class SceneWriter:
     ) -> None:
         """``held`` is closed at the end; ``done`` says that this very content is there already."""
         self.name, self.done, self._held = name, done, held
-        self._folder, self._scenario, self._options, self._digest = folder, scenario, options, digest
+        self._folder, self._scenario, self._options = folder, scenario, options
+        self._asked, self._digest = asked, digest
         self._points_of, self._front = points_of, front
         self._keys = key_frames(scenario.time_s).tolist()
-        self._stamps = timestamps_us(scenario).tolist()
+        self._stamps = timestamps_us(scenario, name).tolist()
         self._witness = Witness(scenario, painter)
         self._shots: list[Shot] = []
         self._files: list[str] = []
@@ -87,13 +89,14 @@ class SceneWriter:
             self._files += [f"{own}/{SCENE}", f"{own}/{MAP}"]
             if "instances" in self._options.also:
                 write_json(self._path(f"instances/{self.name}.json"), self._instance_names())
-            facts = SceneFacts(
-                self.name, self._folder.location, self._scenario, self._stamps, self._keys, self._shots, self._witnessed
-            )
+            made = pictures_made(self._asked)
+            at = (self._stamps, self._keys, self._shots, self._witnessed)
+            facts = SceneFacts(self.name, self._folder.location, self._scenario, made, *at)
             shard = {
                 "format": FORMAT,
                 "format_version": FORMAT_VERSION,
                 "name": self.name,
+                "asked": self._asked,
                 "digest": self._digest,
                 "split": self._options.split,
                 "bounds_m": bounds,
@@ -121,7 +124,7 @@ class SceneWriter:
         return path
 
     def _stem(self, frame_index: int, channel: str) -> str:
-        return f"{self.name}__{channel}__{self._stamps[frame_index]}"
+        return f"{self.name}__{channel}__{self._stamps[frame_index]:016d}"
 
     def _write_picture(self, frame_index: int, camera: Camera, picture: EncodedPicture, key: bool) -> str:
         channel = folder_name(camera.name)

@@ -39,6 +39,7 @@ class Card(BaseModel):
     format_version: Literal[1]
     version: str
     location: str
+    also: list[str]
 
 
 class Shard(BaseModel):
@@ -47,6 +48,7 @@ class Shard(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
     name: SceneName
+    asked: dict[str, Any]
     digest: str
     split: str
     bounds_m: Annotated[list[float], Field(min_length=4, max_length=4)]
@@ -65,7 +67,7 @@ def checked(model: type[_Stored], value: dict[str, Any], path: Path) -> _Stored:
     try:
         stored = model.model_validate(value)
         names = {name: getattr(stored, name) for name in ("version", "location", "split") if hasattr(stored, name)}
-        ExportOptions(**names)
+        ExportOptions(**names, also=tuple(getattr(stored, "also", ())))
     except ValidationError as error:
         raise ValueError(f"{path}: {describe(error)}") from None
     except ValueError as error:

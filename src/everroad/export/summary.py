@@ -7,7 +7,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from everroad.export.folder import open_folder
+from everroad.export.finalize import SPLITS
+from everroad.export.folder import CARD, OWN, open_folder, read_json
+from everroad.export.options import EVERY_SCENE
 
 
 def in_the_tables(root: Path, name: str) -> str:
@@ -27,6 +29,16 @@ def in_the_tables(root: Path, name: str) -> str:
     said = f"{counted(len(stamps), 'frame')}{rate}, {counted(len(shard['tables']['sample']), 'key frame')}"
     verb = "is" if after == 1 else "are"
     return said if not after else f"{said}; {counted(after, 'frame')} after the last key frame {verb} not in the tables"
+
+
+def waiting(root: Path) -> int:
+    """How many finished scenes no table has yet: those that wait for ``finalize``. 0 for a folder that is no export."""
+    if not (root / OWN / CARD).is_file():
+        return 0
+    folder = open_folder(root)
+    splits = root / folder.version / SPLITS
+    joined = read_json(splits).get(EVERY_SCENE, []) if splits.is_file() else []
+    return len(set(folder.scene_names()) - set(joined))
 
 
 def counted(number: int, thing: str) -> str:

@@ -131,7 +131,7 @@ def _write_card(root: Path, options: ExportOptions, made: int) -> None:
         write_json(note, {"format": "everroad.new_export", "format_version": FORMAT_VERSION, "folders_made": made})
     if not card.is_file():
         facts = {"format": FORMAT, "format_version": FORMAT_VERSION}
-        write_json(card, {**facts, "version": options.version, "location": options.location})
+        write_json(card, {**facts, "version": options.version, "location": options.location, "also": sorted(set(options.also))})
 
 
 def _noted(root: Path) -> int:

@@ -95,7 +95,8 @@ def _card(path: Path) -> dict[str, Any]:
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file. Raises ``ValueError`` for what is none."""
     if not path.is_file():
-        raise ValueError(f"{path}: expected a safetensors file, got nothing there; check the path")
+        got = "a folder" if path.is_dir() else "no file"
+        raise ValueError(f"{path}: expected a safetensors file, got {got}; check the path")
     with path.open("rb") as file:
         start = file.read(9)
     # A safetensors file has its header's length in 8 bytes, which may be anything, and then a brace.
@@ -143,7 +144,7 @@ def load_packaged(preset: str = "town") -> tuple[WorldModel, dict[str, Any]]:
     shipped = [name for name in PRESETS if packaged_path(f"{name}.safetensors").is_file()]
     if preset not in shipped:
         raise ValueError(
-            f"preset '{preset}': expected one that ships weights ({', '.join(shipped) or 'none yet'}); "
+            f"preset: expected one that ships weights ({', '.join(shipped) or 'none yet'}), got '{preset}'; "
             "choose one, or name a file of your own as the weights"
         )
     return load_world_model(packaged_path(f"{preset}.safetensors"))

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from everroad import geometry
+from everroad.scenario.checks import check_range
 from everroad.scenario.types import Actor, Poses, Scenario, Signal
 
 # Two instants closer than this are the same one.
@@ -70,6 +71,11 @@ def check_frames(frames: float, seconds: float, frame_rate_hz: float) -> None:
     if not frames <= MAX_FRAMES:
         got = f"{frames:.6g} ({seconds:g} s at {frame_rate_hz:g} Hz)"
         raise ValueError(f"frames: expected at most {MAX_FRAMES}, got {got}; take a lower frame rate or fewer seconds")
+
+
+def check_rate(frame_rate_hz: float) -> None:
+    """Raises ``ValueError`` for a frame rate that nobody can mean."""
+    check_range("--frame-rate", frame_rate_hz, 1e-3, 1e4, "Hz")
 
 
 def resample(scenario: Scenario, frame_rate_hz: float = 12.0) -> Scenario:

@@ -10,7 +10,7 @@ from everroad.scenario.argoverse2 import is_argoverse2, read_argoverse2
 from everroad.scenario.nuscenes.choice import EVERYTHING, SceneChoice
 from everroad.scenario.nuscenes.dataset import is_nuscenes
 from everroad.scenario.nuscenes.reader import read_nuscenes
-from everroad.scenario.resample import resample
+from everroad.scenario.resample import check_rate, resample
 from everroad.scenario.rigs import with_rig
 from everroad.scenario.storage import load_scenario, save_scenario
 from everroad.scenario.types import Scenario
@@ -38,7 +38,7 @@ def read_scenario(
         path: a scenario file, the folder of an Argoverse 2 log, or a data set in nuScenes' format.
         rig: a named rig (``rigs.RIGS``) instead of the source's cameras.
         without_map: leave map and ground height out; the way to read a log that has none.
-        frame_rate_hz: wanted frame rate. ``None``: a file and a nuScenes scene keep their own, a log comes at
+        frame_rate_hz: wanted frame rate, 0.001 to 10,000. ``None``: a file and a nuScenes scene keep their own, a log comes at
             ``DEFAULT_LOG_RATE_HZ``.
         choice: which scene of a nuScenes data set, and how; for other sources there is nothing to choose.
         progress: gets megabytes read and to read while a data set is indexed, which happens once.
@@ -46,6 +46,8 @@ def read_scenario(
     Raises ``ValueError`` for a source that is not recognised, or that its reader refuses.
     """
     path = Path(path)
+    if frame_rate_hz is not None:
+        check_rate(frame_rate_hz)
     if is_video(path) and not path.is_dir():
         wanted = "a scenario, which keeps a video's frames as pictures"
         raise ValueError(f"{path}: expected {wanted}, got the video itself; run 'everroad scenario convert' on it first")
@@ -107,6 +109,8 @@ def convert_scenario(
     if is_video(path) and not path.is_dir():
         if rig is not None:
             raise ValueError(f"--rig: expected none for a video, whose own camera took the pictures, got '{rig}'; drop it")
+        if without_map:
+            raise ValueError(f"{path}: expected no --without-map for a video, which has no map, got it; drop it")
         refuse_choice(path, choice)
         return convert_video(path, out, video or VideoOptions(), frame_rate_hz=frame_rate_hz, progress=progress)
     if video not in (None, VideoOptions()):

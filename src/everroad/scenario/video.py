@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import islice
-from math import floor
+from itertools import groupby, islice
+from math import ceil, floor
 from pathlib import Path
 
 import cv2
@@ -17,11 +17,10 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from everroad.scenario.checks import check_range
-from everroad.scenario.resample import SAME_TIME_S, check_frames
+from everroad.scenario.resample import SAME_TIME_S, check_frames, check_rate
 from everroad.scenario.types import LONGEST_S, Poses, Scenario
 from everroad.scenario.video_camera import ASSUMED_FOV_DEG, CAMERA_NAME, PictureFit, VideoCamera, fit_pictures
-from everroad.scenario.video_decode import VideoBreakError, read_timed_frames, read_video_header
+from everroad.scenario.video_decode import VideoBreakError, read_timed_frames, read_typical_rate_hz, read_video_header
 from everroad.scenario.video_folder import SOURCE, check_picture_folder, picture_folder, pictures_beside, publish
 from everroad.scenario.video_picks import RATE_TOLERANCE, pick_frames
 from everroad.scenario.video_poses import read_poses_csv
@@ -30,6 +29,8 @@ VIDEO_ENDINGS = (".mp4", ".mov", ".mkv", ".avi", ".webm")
 DEFAULT_RATE_HZ = 12.0
 # Visually lossless, and a fifth of a PNG (ours).
 JPEG_QUALITY = 95
+# Of the scenario's frames with a picture (ours): a clip with fewer has a wrong time stamp rather than a gap.
+LEAST_SHARE = 0.01
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 
@@ -68,7 +69,8 @@ def convert_video(
 
     Both outputs appear together at the end; a failure or an interrupt leaves neither. Pictures of an earlier conversion to the
     same ``out`` are replaced. Raises ``ValueError`` for what is no video, a video that breaks off before its end (or
-    ``seconds``), a rate above the clip's own, options that do not fit the clip, and a picture folder that holds something else.
+    ``seconds``), a rate above the clip's own, options that do not fit the clip, a clip that has a picture for less than
+    ``LEAST_SHARE`` of the frames, and a picture folder that holds something else.
     """
     rate_hz = DEFAULT_RATE_HZ if frame_rate_hz is None else frame_rate_hz
     expected = _expected_frames(path, rate_hz, options.seconds)
@@ -94,9 +96,11 @@ def convert_video(
 
 def _expected_frames(path: Path, rate_hz: float, seconds: float | None) -> int:
     """How many frames to expect of ``seconds`` or of the whole clip; 0 where nothing says so."""
-    check_range("--frame-rate", rate_hz, 1e-3, 1e4, "Hz")
+    check_rate(rate_hz)
     header = read_video_header(path)
     own_hz = header.frame_rate_hz
+    if own_hz is not None and rate_hz > own_hz * (1 + RATE_TOLERANCE):
+        own_hz = read_typical_rate_hz(path) or own_hz  # the header's is a mean: gaps make it less
     if own_hz is not None and rate_hz > own_hz * (1 + RATE_TOLERANCE):
         wanted = f"at most the clip's own {own_hz:.6g} Hz (frames are not made up)"
         raise ValueError(f"{path}: expected a frame rate of {wanted}, got {rate_hz:g} Hz; pass --frame-rate {own_hz:.4g}")
@@ -128,14 +132,29 @@ def _write_pictures(
                 image = frame.rgb()
                 fit = fit_pictures(options.camera, image.shape[1], image.shape[0]) if fit is None else fit
                 name = f"{index:06d}.jpg"
-                (folder / name).write_bytes(_jpeg(fit.picture(image)))
+                _write_jpeg(folder / name, fit.picture(image))
             names.append(name)
-            done(len(names))
+            check_frames(float(len(names)), index / rate_hz, rate_hz)
+            if name:  # not for each of the hours that a wrong stamp spans
+                done(len(names))
     except VideoBreakError as error:
         raise ValueError(_said_of_break(path, error)) from None
     if fit is None:
         raise ValueError(f"{path}: expected at least one frame, got none; check the file")
+    _check_share(path, names, rate_hz)
     return names, fit
+
+
+def _check_share(path: Path, names: list[str], rate_hz: float) -> None:
+    there = sum(map(bool, names))
+    if there >= LEAST_SHARE * len(names):
+        return
+    runs = [list(run) for _, run in groupby(range(len(names)), lambda i: bool(names[i]))]
+    longest = max((run for run in runs if not names[run[0]]), key=len)
+    before_s = max(ceil(100 * (longest[0] - 1) / rate_hz), 1) / 100
+    wanted = f"a picture for {LEAST_SHARE:.0%} of the frames at least"
+    got = f"{there} for {len(names)} (none from {longest[0] / rate_hz:.6g} to {longest[-1] / rate_hz:.6g} s)"
+    raise ValueError(f"{path}: expected {wanted}, got {got}; pass --seconds {before_s:g} for what is before")
 
 
 def _of(progress: Progress | None, expected: int) -> Callable[[int], None]:
@@ -146,9 +165,13 @@ def _of(progress: Progress | None, expected: int) -> Callable[[int], None]:
     return done
 
 
-def _jpeg(image: UInt8[ndarray, "h w 3"]) -> bytes:
+def _write_jpeg(path: Path, image: UInt8[ndarray, "h w 3"]) -> None:
     _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return data.tobytes()
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        error.filename = str(path)  # writing, unlike opening, does not say of what
+        raise
 
 
 def _said_of_break(path: Path, error: VideoBreakError) -> str:
@@ -171,4 +194,4 @@ def _said_of(options: VideoOptions) -> str:
     known = options.camera
     given = known.intrinsics or known.focal_px or known.fov_deg
     lens = f"assumed, {ASSUMED_FOV_DEG:g} degrees wide" if given is None else "given"
-    return f"lens {lens}; camera level at {known.camera_height_m:g} m; poses {'unknown' if options.poses is None else 'given'}"
+    return f"lens {lens}; camera level at {known.height_m:g} m; poses {'unknown' if options.poses is None else 'given'}"

@@ -31,15 +31,15 @@ LEAST_PX = 16
 
 @dataclass(frozen=True)
 class VideoCamera:
-    """What is known of a clip's camera. At most one of ``focal_px``, ``fov_deg`` (horizontal) and ``intrinsics``
-    ("fx,fy,cx,cy") may be given. ``crop``: "left,top,width,height" in pixels; ``size``: "WxH" after the crop."""
+    """What is known of a clip's camera; what is ``None`` is assumed. At most one of ``focal_px``, ``fov_deg`` (horizontal) and
+    ``intrinsics`` ("fx,fy,cx,cy") may be given. ``crop``: "left,top,width,height" in pixels; ``size``: "WxH" after the crop."""
 
     size: str | None = None
     crop: str | None = None
     focal_px: float | None = None
     fov_deg: float | None = None
     intrinsics: str | None = None
-    camera_height_m: float = ASSUMED_HEIGHT_M
+    camera_height_m: float | None = None
 
     def __post_init__(self) -> None:
         lenses = {"--focal": self.focal_px, "--fov": self.fov_deg, "--intrinsics": self.intrinsics}
@@ -50,10 +50,15 @@ class VideoCamera:
             check_range("--fov", self.fov_deg, 1.0, 170.0, "degrees")
         if self.focal_px is not None:
             check_range("--focal", self.focal_px, 1.0, 1e6, "px")
-        check_range("--camera-height", self.camera_height_m, 0.1, 10.0, "m")
+        check_range("--camera-height", self.height_m, 0.1, 10.0, "m")
         _numbers("--intrinsics", self.intrinsics, "fx,fy,cx,cy", 4)
         _whole_numbers("--crop", self.crop, "left,top,width,height", ",", 4)
         _whole_numbers("--size", self.size, "WIDTHxHEIGHT", "x", 2)
+
+    @property
+    def height_m(self) -> float:
+        """Of the camera above the ground, given or assumed."""
+        return ASSUMED_HEIGHT_M if self.camera_height_m is None else self.camera_height_m
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +89,15 @@ def fit_pictures(known: VideoCamera, width_px: int, height_px: int) -> PictureFi
         raise ValueError(f"video: expected pictures of at least {LEAST_PX} px a side, {got}; take a larger one")
     crop = _whole_numbers("--crop", known.crop, "left,top,width,height", ",", 4)
     left, top, width, height = crop or (0, 0, width_px, height_px)
-    if min(width, height) < LEAST_PX or left + width > width_px or top + height > height_px:
-        wanted = f"a part of the picture of {width_px}x{height_px}, {LEAST_PX} px a side at least"
+    wanted = f"a part of the picture of {width_px}x{height_px}, {LEAST_PX} px a side at least"
+    beyond = [
+        f"{begin} + {side} = {begin + side} is beyond {end}, its {name}"
+        for begin, side, end, name in ((left, width, width_px, "right side"), (top, height, height_px, "lower side"))
+        if begin + side > end
+    ]
+    if beyond:
+        raise ValueError(f"--crop: expected {wanted}, got {known.crop}, where {' and '.join(beyond)}; name another")
+    if min(width, height) < LEAST_PX:
         raise ValueError(f"--crop: expected {wanted}, got {known.crop}; name another")
     out_width, out_height = _whole_numbers("--size", known.size, "WIDTHxHEIGHT", "x", 2) or (width, height)
     _check_size(left, top, width, height, out_width, out_height)
@@ -97,7 +109,7 @@ def fit_pictures(known: VideoCamera, width_px: int, height_px: int) -> PictureFi
     matrix = fitted_from_clip @ _lens(known, width_px, height_px)
     mount = level_camera(
         CAMERA_NAME,
-        position_m=(ASSUMED_AHEAD_M, 0.0, known.camera_height_m),
+        position_m=(ASSUMED_AHEAD_M, 0.0, known.height_m),
         yaw_deg=0.0,
         focal_px=1.0,
         centre_px=(0.0, 0.0),

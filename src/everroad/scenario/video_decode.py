@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -74,10 +75,26 @@ def read_video_header(path: Path) -> VideoHeader:
         return VideoHeader(float(rate), max(ends_s - first_s - float(1 / rate), 0.0))
 
 
+def read_typical_rate_hz(path: Path) -> float | None:
+    """One over the median distance of two frames: unlike the mean rate, what a clip with gaps was filmed at.
+
+    By the packets' stamps, without decoding, up to where the file can be read. ``None`` for fewer than two frames. Raises
+    ``ValueError`` for a file that is no video.
+    """
+    stamps: list[int] = []
+    with _opened_video(path) as (container, stream), contextlib.suppress(FFmpegError, OSError):
+        stamps += (packet.pts for packet in container.demux(stream) if packet.pts is not None)
+    if len(stamps) < 2 or stream.time_base is None:
+        return None
+    distance_s = float(np.median(np.diff(np.sort(stamps)))) * float(stream.time_base)
+    return 1 / distance_s if distance_s > 0 else None
+
+
 def read_timed_frames(path: Path) -> Iterator[TimedFrame]:
     """The frames of a video file with their times, one by one, as the stream's own stamps say (frame rates may vary).
 
-    Raises ``ValueError`` for a file that is no video; ``VideoBreakError`` where it stops being readable, frames are damaged,
+    Raises ``ValueError`` for a file that is no video, pixels that are not square and pictures to be shown mirrored or turned by
+    no multiple of 90 degrees; ``VideoBreakError`` where it stops being readable, frames are damaged,
     stamps do not increase, the picture's size changes, or the file ends before its header says.
     """
     first_s, last = 0.0, None
@@ -93,6 +110,8 @@ def read_timed_frames(path: Path) -> Iterator[TimedFrame]:
                 reason = _unusable(frame, last)
                 if time_s is None or reason is not None:
                     raise VideoBreakError(reason or "a frame without a time", last and last.time_s)
+                if last is None:
+                    _check_upright(path, frame)
                 first_s = time_s if last is None else first_s
                 last = TimedFrame(time_s - first_s, frame)
                 yield last
@@ -114,6 +133,21 @@ def _unusable(frame: av.VideoFrame, last: TimedFrame | None) -> str | None:
     if (frame.width, frame.height) != last.stored_size_px:
         return f"a frame of {frame.width}x{frame.height} after ones of {last.stored_size_px[0]}x{last.stored_size_px[1]}"
     return None
+
+
+def _check_upright(path: Path, frame: av.VideoFrame) -> None:
+    """Refuses what ``TimedFrame.rgb`` cannot show as the file says."""
+    sides: Any = frame.side_data  # whose declared type is wrong
+    try:
+        matrix = bytes(sides["DISPLAYMATRIX"])
+    except KeyError:
+        return
+    turn = np.frombuffer(matrix, dtype=np.int32)[[0, 1, 3, 4]].reshape(2, 2) / 65536  # fixed-point, by ISO 14496-12
+    right = np.rint(turn)
+    if np.abs(turn - right).max() > 0.01 or not np.array_equal(right @ right.T, np.eye(2)) or np.linalg.det(right) < 0:
+        wanted = "a video to be shown upright, or turned by 90, 180 or 270 degrees"
+        got = f"one to be turned, mirrored or stretched by {turn.round(2).tolist()}"
+        raise ValueError(f"{path}: expected {wanted}, got {got}; encode it again upright")
 
 
 def _declared_end_s(container: InputContainer, stream: VideoStream) -> float | None:

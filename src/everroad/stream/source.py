@@ -23,6 +23,8 @@ from everroad.scenario.resample import resample
 from everroad.scenario.types import Camera, Scenario
 
 Picture = UInt8[ndarray, "h w 3"]
+# A start picture smaller than the frame by more than this shows the model nothing (ours).
+MOST_ENLARGED = 8
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,14 @@ class Source:
     def fitted(self, path: Path) -> Picture:
         """A picture file of the user's own at the model's size, taken as it is: nobody said that this camera's lens took it.
 
-        Raises ``ValueError`` for an unreadable one.
+        Raises ``ValueError`` for an unreadable one, or one far smaller than the model's frame.
         """
-        return self._fit(read_image(path))
+        image, camera = read_image(path), self.camera
+        if image.shape[0] * MOST_ENLARGED < camera.height_px or image.shape[1] * MOST_ENLARGED < camera.width_px:
+            least = f"{-(-camera.width_px // MOST_ENLARGED)}x{-(-camera.height_px // MOST_ENLARGED)}"
+            got = f"{image.shape[1]}x{image.shape[0]}"
+            raise ValueError(f"{path}: expected a picture of at least {least} pixels, got {got}; take a larger one")
+        return self._fit(image)
 
     def _fit(self, image: UInt8[ndarray, "_h _w 3"]) -> Picture:
         return fit_image(image, self.camera.height_px, self.camera.width_px, self.vertical_anchor)

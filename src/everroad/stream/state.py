@@ -75,7 +75,9 @@ def make_with(
 def refuse_steps(steps: int | None) -> None:
     """Raises ``ValueError`` for a number of denoise steps a frame that no stream is made with."""
     if steps is not None and not 1 <= steps <= MOST_STEPS:
-        raise ValueError(f"steps: expected at least 1 denoise step and at most {MOST_STEPS}, got {shortened(steps)}")
+        raise ValueError(
+            f"steps: expected at least 1 denoise step and at most {MOST_STEPS}, got {shortened(steps)}; name so many"
+        )
 
 
 def shortened(number: int) -> str:

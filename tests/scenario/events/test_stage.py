@@ -96,11 +96,34 @@ def test_it_is_as_dangerous_as_it_says(name, seed):
         assert event.least_ttc_s == pytest.approx(wanted.ttc_s, abs=0.12)
 
 
+@pytest.mark.parametrize(("name", "seed"), CASES)
+def test_the_line_says_the_measure_that_counts_and_which_light_is_red(name, seed):
+    event = staged(name, seed)
+    if not hasattr(EVENTS[name].parameters(), "margin_s"):
+        assert f"least time to collision {event.least_ttc_s:.1f} s, least gap" in event.said
+    else:
+        assert f"post-encroachment time {event.post_encroachment_s:.1f} s, least gap" in event.said
+        assert "least time" not in event.said
+    assert (" is red for it on lane " in event.said) == (name == "red-light")
+    if name == "red-light":
+        said_id, said_lane = event.said.split(" s, ")[1].split(", ")[0].split(" is red for it on lane ")
+        signal = next(signal for signal in event.scenario.signals if signal.signal_id == said_id)
+        assert signal.lane_id == said_lane
+        assert "red" in signal.states
+
+
 def test_on_a_straight_road_times_to_collision_are_exact():
     for name, ttc_s in (("cut-in", 1.5), ("hard-brake", 0.9), ("stopped-lead", 0.9), ("pull-out", 1.5)):
         assert on_a_road(name).least_ttc_s == pytest.approx(ttc_s, abs=0.05), name
     for ttc_s in (1.0, 2.0):
         assert stage("cut-in", road(), CutIn(ttc_s=ttc_s)).least_ttc_s == pytest.approx(ttc_s, abs=0.05)
+
+
+def test_a_side_without_a_lane_is_named_and_the_advice_is_to_drop_it():
+    assert stage("cut-in", source(3), CutIn(ttc_s=1.0, side="right")).least_ttc_s == pytest.approx(1.0, abs=0.05)
+    wanted = r"got none \(no lane to the left of the ego's runs the same way\); drop --side or try another seed or time$"
+    with pytest.raises(ValueError, match=wanted):
+        stage("cut-in", source(3), CutIn(ttc_s=1.0, side="left"))
 
 
 def test_a_cut_in_changes_the_lane_close_ahead():
@@ -183,7 +206,7 @@ def test_the_same_seed_gives_the_same_event():
 @pytest.mark.parametrize(
     ("request_event", "words"),
     [
-        (lambda: stage("cutin", road()), "event: expected one of cut-in, .*, got 'cutin'; did you mean 'cut-in'"),
+        (lambda: stage("cutin", road()), "event: expected one of the ten, got 'cutin'; did you mean 'cut-in'"),
         (lambda: stage("cut-in", road(), HardBrake()), "event cut-in: expected parameters CutIn, got HardBrake"),
         (lambda: stage("cut-in", road(), CutIn(at_s=99.0)), "at_s: expected 0 to 10, the scenario's seconds, got 99"),
         (lambda: CutIn(at_s=-1.0), "at_s: expected 0 to 86400 s, got -1; name another"),

@@ -19,6 +19,7 @@ from everroad.scenario.nuscenes.description import time_of_day_of, weather_of
         ("overcast day", "overcast", "day"),
         ("Dense fog at dawn", "fog", "dusk"),
         ("Clear", "clear", "day"),
+        ("fog, time of day unknown, video scenario night-drive", "fog", None),
         ("", None, None),
     ],
 )

@@ -75,9 +75,11 @@ def add_actor(
         until_s: and up to this one.
         allow_overlap: let it stand in or drive into others.
 
-    Raises ``ValueError`` for an id that is taken, an unknown lane or category, a time outside the scenario, a behaviour that
-    leaves the map or asks for more than a road user can do, and an overlap (with the frame and both ids).
+    Raises ``ValueError`` where the actors are unknown (or the ego's motion, for ``NearEgo``), for an id that is taken, an
+    unknown lane or category, a time outside the scenario, a behaviour that leaves the map or asks for more than a road user can
+    do, and an overlap (with the frame and both ids).
     """
+    check_known(scenario, near_ego=isinstance(place, NearEgo))
     taken = {EGO, *(actor.track_id for actor in scenario.actors)}
     _check_name(track_id)
     if track_id in taken:
@@ -101,6 +103,20 @@ def add_actor(
         )
     actor = make_actor(track_id, category, size, on.course, plan, scenario.time_s, valid, ground=scenario.ground)
     return with_actor(scenario, actor, allow_overlap=allow_overlap)
+
+
+def check_known(scenario: Scenario, *, near_ego: bool) -> None:
+    """Raises ``ValueError`` where one actor would say more than is known: that the ego stands, or the road is empty besides."""
+    if near_ego and not scenario.ego_motion_known:
+        raise ValueError(
+            f"{scenario.name}: expected a scenario whose ego motion is known, since the place is near the ego, got an unknown "
+            "one; give the video's poses to everroad scenario convert --poses"
+        )
+    if not scenario.actors and not scenario.actors_known:
+        raise ValueError(
+            f"{scenario.name}: expected a scenario whose actors are known, got unknown ones, and one actor would say that the "
+            'road is empty besides; if it is, take "actors_known": false out of the file'
+        )
 
 
 def with_actor(scenario: Scenario, actor: Actor, *, allow_overlap: bool = False) -> Scenario:

@@ -27,7 +27,7 @@ from everroad.scenario.files import describe, read_bytes
 from everroad.scenario.resample import SAME_TIME_S, bracket
 from everroad.scenario.types import Poses, Scenario
 
-_POINTS = TypeAdapter(Annotated[list[tuple[float, float] | tuple[float, float, float]], Field(min_length=2)])
+_POINTS = TypeAdapter(list[list[Annotated[float, Field(strict=True, allow_inf_nan=False)]]])
 
 
 def with_ego(scenario: Scenario, world_from_ego: Poses, *, allow_overlap: bool = False) -> Scenario:
@@ -95,7 +95,10 @@ def route_ego(
 
 
 def lane_path(scenario: Scenario, lane_ids: tuple[str, ...]) -> Float[ndarray, "n 3"]:
-    """The centrelines of lanes, one after the other. Raises ``ValueError`` for an unknown lane or one that does not follow."""
+    """The centrelines of lanes, one after the other. Raises ``ValueError`` for no lane, an unknown one and one that does not
+    follow."""
+    if not lane_ids:
+        raise ValueError("--lanes: expected the lane ids of the path, got none; name one at least")
     lanes = index_lanes(scenario)
     for lane_id in lane_ids:
         get_lane(lanes, lane_id)
@@ -116,5 +119,11 @@ def read_points(path: Path, scenario: Scenario) -> Float[ndarray, "n 3"]:
         points = _POINTS.validate_json(read_bytes(path))
     except ValidationError as error:
         raise ValueError(f"{path}: {describe(error)}") from None
+    if len(points) < 2:
+        raise ValueError(f"{path}: expected a list of two points at least, got {len(points)}; add some")
+    for index, point in enumerate(points):
+        if len(point) not in (2, 3):
+            got = f"{len(point)} number{'' if len(point) == 1 else 's'}"
+            raise ValueError(f"{path}: [{index}]: expected [x, y] or [x, y, z], got {got}; mend the file")
     height_m = float(scenario.world_from_ego.translation_m[0, 2])
     return np.array([(*point[:2], point[2] if len(point) == 3 else height_m) for point in points])

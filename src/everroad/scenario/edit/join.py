@@ -20,6 +20,7 @@ from everroad.scenario.types import Actor, Camera, Poses, Scenario, Signal
 # A seam nearer than this needs no move.
 _SAME_PLACE_M, _SAME_HEADING = 1e-6, 1e-9
 _STAMP_SLACK_NS = 1000
+_ONE_RIG = "give both one rig (everroad scenario look --rig)"
 # Mean frame rates further apart than this share are two rates (ours); measured time stamps jitter by less.
 _SAME_RATE = 0.02
 
@@ -71,13 +72,18 @@ def _check_alike(first: Scenario, second: Scenario) -> None:
             "join: expected a second scenario of two frames at least, got one whose only frame is the seam; leave it out"
         )
     names = [[camera.name for camera in s.cameras] for s in (first, second)]
-    if names[0] != names[1] or not all(_same_camera(a, b) for a, b in zip(first.cameras, second.cameras, strict=True)):
+    if names[0] != names[1]:
         got = " and ".join(", ".join(cameras) or "no camera" for cameras in names)
-        raise ValueError(f"join: expected two scenarios with the same cameras, got {got} or others placed; give both one rig")
+        raise ValueError(f"join: expected two scenarios with the same cameras, got {got}; {_ONE_RIG}")
+    for a, b in zip(first.cameras, second.cameras, strict=True):
+        if how := _difference(a, b):
+            raise ValueError(f"join: expected two scenarios with the same cameras, got {a.name} {how}; {_ONE_RIG}")
     for what in ("weather", "time_of_day"):
         a, b = getattr(first, what), getattr(second, what)
         if a != b:
-            raise ValueError(f"join: expected one {what} throughout, got {a} and {b}; change one of them first")
+            option = f"--{what.replace('_', '-')} {a or b}"
+            mend = f"change one of them first with everroad scenario look {option}"
+            raise ValueError(f"join: expected one {what} throughout, got {a or 'unknown'} and {b or 'unknown'}; {mend}")
 
 
 def _check_rates(first: Scenario, second: Scenario) -> None:
@@ -88,9 +94,23 @@ def _check_rates(first: Scenario, second: Scenario) -> None:
         raise ValueError(f"join: expected two scenarios of one frame rate, got {a:.4g} Hz and {b:.4g} Hz; {mend}")
 
 
-def _same_camera(a: Camera, b: Camera) -> bool:
-    same = (a.width_px, a.height_px, a.distortion) == (b.width_px, b.height_px, b.distortion)
-    return same and np.array_equal(a.intrinsics, b.intrinsics) and np.array_equal(a.ego_from_camera, b.ego_from_camera)
+def _difference(a: Camera, b: Camera) -> str:
+    """How the second of two cameras of one name differs; "" where it does not."""
+    if (a.width_px, a.height_px) != (b.width_px, b.height_px):
+        return f"of {a.width_px}x{a.height_px} and of {b.width_px}x{b.height_px} pixels"
+    if not np.array_equal(a.intrinsics, b.intrinsics):
+        row, col = np.unravel_index(np.argmax(np.abs(a.intrinsics - b.intrinsics)), (3, 3))
+        return (
+            f"with intrinsics of {a.intrinsics[row, col]:.6g} and of {b.intrinsics[row, col]:.6g} px (row {row}, column {col})"
+        )
+    if a.distortion != b.distortion:
+        return "with one distortion and with another"
+    apart_m = float(np.linalg.norm(a.ego_from_camera[:3, 3] - b.ego_from_camera[:3, 3]))
+    turned = a.ego_from_camera[:3, :3].T @ b.ego_from_camera[:3, :3]
+    if np.array_equal(a.ego_from_camera, b.ego_from_camera):
+        return ""
+    degrees = np.rad2deg(np.arccos(np.clip((np.trace(turned) - 1) / 2, -1.0, 1.0)))
+    return f"placed {apart_m:.3g} m and turned {degrees:.3g} degrees apart"
 
 
 def _consecutive(first: Scenario, second: Scenario) -> bool:

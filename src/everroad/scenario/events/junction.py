@@ -13,6 +13,7 @@ from everroad.scenario.edit.lanes import Lanes, route, turn_of
 from everroad.scenario.edit.motion import HARDEST_TURN_MPS2, Plan
 from everroad.scenario.events.parameters import CrossingPath, LeftTurnAcross, RedLight
 from everroad.scenario.events.scene import EGO_FRONT_M, EGO_HALF_WIDTH_M, Cast, DoesNotFitError, Scene, actor_on, fast_enough
+from everroad.scenario.types import Signal
 
 _CAR = "vehicle.car"
 _LOOK_M = 30.0  # how far around the conflict point the ways are looked at
@@ -49,7 +50,8 @@ def stage_junction(scene: Scene, wanted: LeftTurnAcross | RedLight | CrossingPat
         fast_enough(scene, comes_s)
         s_m = conflict.out_m + wanted.speed_mps * (scene.time_s - out_s)
         enters = int(np.argmin(np.abs(s_m - (conflict.out_m - _LOOK_M / 2))))
-        if kind != "left turn" and _signal_before(scene, lane_id, ids, enters) != ("red" if kind == "red light" else None):
+        signal = None if kind == "left turn" else _signal_before(scene, lane_id, ids)
+        if (None if signal is None else signal.states[enters]) != ("red" if kind == "red light" else None):
             continue
         # It keeps its speed, so it is there between the bends that it would be too fast for.
         within_m = course.stretch(conflict.out_m, _TURN_SHARE * HARDEST_TURN_MPS2 / wanted.speed_mps**2)
@@ -57,7 +59,8 @@ def stage_junction(scene: Scene, wanted: LeftTurnAcross | RedLight | CrossingPat
             continue
         still = np.zeros_like(s_m)
         plan = Plan(s_m, np.full_like(s_m, wanted.speed_mps), still, still)
-        return Cast(actor_on(scene, name, _CAR, course, plan, within_m=within_m))
+        runs = "" if signal is None else f"{signal.signal_id} is red for it on lane {signal.lane_id}"
+        return Cast(actor_on(scene, name, _CAR, course, plan, within_m=within_m), signal=runs)
     raise DoesNotFitError(
         {
             "left turn": "no oncoming lane turns left across the ego's way straight on then",
@@ -132,15 +135,15 @@ def _conflict(scene: Scene, course: Course, lane_id: str) -> Conflict | None:
     return Conflict(ego_m + float(local[:, inside, 0].min()), float(s_m[last + 1]))
 
 
-def _signal_before(scene: Scene, lane_id: str, ids: tuple[str, ...], frame: int) -> str | None:
-    """The colour then of the signal for the lane that leads to this one, or for itself; ``None`` where there is none."""
+def _signal_before(scene: Scene, lane_id: str, ids: tuple[str, ...]) -> Signal | None:
+    """The signal for the lane that leads to this one, or for itself; ``None`` where there is none."""
     assert scene.lanes is not None
     index = ids.index(lane_id)
     approach = set(ids[max(index - 1, 0) : index + 1])
     # A signal hangs for a whole approach and names one of its lanes.
     while more := {n for i in approach for n in _neighbours(scene.lanes, i)} - approach:
         approach |= more
-    return next((s.states[frame] for s in scene.scenario.signals if s.lane_id in approach), None)
+    return next((signal for signal in scene.scenario.signals if signal.lane_id in approach), None)
 
 
 def _neighbours(lanes: Lanes, lane_id: str) -> list[str]:

@@ -202,6 +202,6 @@ def get_event(name: str) -> Event:
         import difflib
 
         near = difflib.get_close_matches(name, EVENTS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else "see everroad scenario event --list"
-        raise ValueError(f"event: expected one of {', '.join(EVENTS)}, got '{name}'; {hint}")
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise ValueError(f"event: expected one of the ten, got '{name}'; {hint}everroad scenario event --list lists them")
     return EVENTS[name]

@@ -73,7 +73,9 @@ def _side(scene: Scene, wanted: str, at_s: float, ahead_m: float) -> float:
             lane_beside(scene, at_s - back_s, ahead_m + 6.0, sign * _LANE_M) for back_s in (0.0, 1.5, 3.0)
         ):
             return sign
-    raise DoesNotFitError("no lane beside the ego's runs the same way")
+    if wanted == "either":
+        raise DoesNotFitError("no lane beside the ego's runs the same way")
+    raise DoesNotFitError(f"no lane to the {wanted} of the ego's runs the same way", "drop --side or try another seed or time")
 
 
 def stage_hard_brake(scene: Scene, wanted: HardBrake, at_s: float, name: str) -> Cast:

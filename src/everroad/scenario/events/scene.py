@@ -23,7 +23,11 @@ LEAST_SPEED_MPS = 4.0  # below it nothing is dangerous
 
 
 class DoesNotFitError(ValueError):
-    """The event cannot happen at that time: no lane, no junction, the ego too slow. Another time may do."""
+    """The event cannot happen at that time: no lane, no junction, the ego too slow. Another time may do, or the advice."""
+
+    def __init__(self, reason: str, advice: str = "try another seed, time or parameters") -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +65,12 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Cast:
-    """Who an event brings: one actor, and the ego's new poses where the ego does something else than before."""
+    """Who an event brings: one actor, the ego's new poses where the ego does something else than before, and, where the actor
+    runs a red light, which signal shows it to whom."""
 
     actor: Actor
     world_from_ego: Poses | None = None
+    signal: str = ""
 
 
 def look_at(scenario: Scenario) -> Scene:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from everroad.scenario.edit.add_actor import check_known
 from everroad.scenario.edit.overlap import EGO, find_overlaps
 from everroad.scenario.events.crossing import stage_crossing
 from everroad.scenario.events.junction import stage_junction
@@ -45,6 +46,9 @@ _STAGES: dict[str, Callable[[Scene, Any, float, str], Cast]] = {
 class Staged:
     """A scenario with an event in it: its actor, when it comes to a head, who was taken out to make room, and how near it was.
 
+    ``crosses``: the post-encroachment time says how dangerous it is, else the least time to collision. ``signal``: which signal
+    is red for whom, where somebody runs a red light.
+
     Times are infinite where the two are never on the way into one another, or never on the same ground.
     """
 
@@ -55,13 +59,19 @@ class Staged:
     least_ttc_s: float
     post_encroachment_s: float
     least_gap_m: float
+    crosses: bool = False
+    signal: str = ""
 
     @property
     def said(self) -> str:
         """All that in one line."""
-        near = f"least time to collision {self.least_ttc_s:.1f} s, " if np.isfinite(self.least_ttc_s) else ""
+        what, seconds = ("least time to collision", self.least_ttc_s)
+        if self.crosses:
+            what, seconds = "post-encroachment time", self.post_encroachment_s
+        near = f"{what} {seconds:.1f} s, " if np.isfinite(seconds) else ""
+        light = f"{self.signal}, " if self.signal else ""
         room = f"{len(self.removed)} in the way removed{': ' if self.removed else ''}{', '.join(self.removed)}"
-        return f"{self.track_id} at {self.at_s:.1f} s, {near}least gap {self.least_gap_m:.1f} m; {room}"
+        return f"{self.track_id} at {self.at_s:.1f} s, {light}{near}least gap {self.least_gap_m:.1f} m; {room}"
 
 
 def stage(name: str, scenario: Scenario, parameters: Parameters | None = None) -> Staged:
@@ -77,24 +87,23 @@ def stage(name: str, scenario: Scenario, parameters: Parameters | None = None) -
     wanted = event.parameters() if parameters is None else parameters
     if type(wanted) is not event.parameters:
         raise ValueError(f"event {name}: expected parameters {event.parameters.__name__}, got {type(wanted).__name__}; mend it")
+    check_known(scenario, near_ego=True)
     scene, last = look_at(scenario), float(scenario.time_s[-1])
     if wanted.at_s is not None and wanted.at_s > last:
         raise ValueError(f"at_s: expected 0 to {last:g}, the scenario's seconds, got {wanted.at_s:g}; name a time within")
     tries = np.arange(FIRST_TRY_S, last - LAST_TRY_S, TRY_EVERY_S).tolist() if wanted.at_s is None else [wanted.at_s]
     track_id = _new_id(name, scenario)
-    reasons: Counter[str] = Counter()
+    reasons: Counter[tuple[str, str]] = Counter()
     for at_s in tries:
         try:
             cast = _STAGES[name](scene, wanted, at_s, track_id)
-            return _measured(*_with_room(scene, cast), cast.actor.track_id, at_s)
+            measured = _measured(*_with_room(scene, cast), cast.actor.track_id, at_s)
+            return replace(measured, crosses=hasattr(wanted, "margin_s"), signal=cast.signal)
         except DoesNotFitError as error:
-            reasons[str(error)] += 1
-    why = reasons.most_common(1)[0][0] if reasons else "it is too short"
+            reasons[str(error), error.advice] += 1
+    why, advice = reasons.most_common(1)[0][0] if reasons else ("it is too short", "take a longer one")
     when = f"at {wanted.at_s:g} s" if wanted.at_s is not None else f"within {last:.1f} s"
-    raise ValueError(
-        f"event {name}: expected a place for it in {scenario.name} {when}, got none ({why}); "
-        "try another seed, time or parameters"
-    )
+    raise ValueError(f"event {name}: expected a place for it in {scenario.name} {when}, got none ({why}); {advice}")
 
 
 def stage_in_town(

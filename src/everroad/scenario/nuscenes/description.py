@@ -17,6 +17,7 @@ _WEATHERS: tuple[tuple[re.Pattern[str], Weather], ...] = (
     (re.compile(r"\b(sunny|sunshine|clear (sky|skies|weather|day|night|dusk))\b|(^|[,;])\s*clear\s*($|[,;])"), "clear"),
 )
 _NIGHT = re.compile(r"\bnight(time)?\b")
+_UNKNOWN = "time of day unknown"  # what the exporter writes
 _DUSK = re.compile(r"\b(dusk|dawn|twilight|sunset|sunrise)\b")
 
 
@@ -27,8 +28,8 @@ def weather_of(description: str) -> Weather | None:
 
 
 def time_of_day_of(description: str) -> TimeOfDay | None:
-    """Night or dusk where a description says so, else day; ``None`` for an empty one."""
+    """Night or dusk where a description says so, else day; ``None`` for an empty one, or one that says that it is unknown."""
     text = description.lower()
-    if not text.strip():
+    if not text.strip() or _UNKNOWN in text:
         return None
     return "night" if _NIGHT.search(text) else "dusk" if _DUSK.search(text) else "day"
