@@ -28,6 +28,7 @@ def test_shapes_and_types_are_as_stated(first: LabelledClips) -> None:
     assert town_seeds(SMALL)[1] == int(first.town_seed[0])
 
 
+@pytest.mark.slow
 def test_a_set_is_rendered_once_and_is_what_its_towns_give(first: LabelledClips, tmp_path: Path) -> None:
     heard: list[tuple[int, int]] = []
     whole = labelled_clips(SMALL, tmp_path, workers=0, progress=lambda *at: heard.append(at))

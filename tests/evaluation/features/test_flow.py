@@ -51,6 +51,7 @@ def test_the_sky_and_what_is_passed_are_untold() -> None:
     assert flow.isfinite().all()
 
 
+@pytest.mark.slow
 def test_the_painters_next_picture_is_the_warped_one() -> None:
     clips = render_labelled(LabelledSet(towns=2, clips=3, key_frames=1, town_seconds=4.0), 1)
     depth, pose = clips.depth_m[:, -1].float(), clips.first_from_ego
