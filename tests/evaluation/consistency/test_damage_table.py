@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from everroad.evaluation.consistency.damage_table import DAMAGE, damage_table
 
 
