@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "everroad"
 # Low to high; the parts of one layer do not import each other either.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("geometry", "media"),
+    ("geometry", "media", "interrupt"),
     ("scenario",),
     ("render", "conditions"),
     ("export", "data"),

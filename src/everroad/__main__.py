@@ -2,7 +2,7 @@
 
 import sys
 
-from everroad.export.interrupt import sigterm_interrupts
+from everroad.interrupt import sigterm_interrupts
 
 
 def main() -> int:

@@ -14,12 +14,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from everroad.data.addressing import addressed_generator
+from everroad.data.blocks import FIRST_EVALUATION_SEED
 from everroad.data.tensor_files import save_tensors
 
 NICENESS = 5  # rendering gives way to whatever else the machine does
 
 # One town's tensors: of the set's config and the town's place in it. Worker processes import it by name.
 RenderTown = Callable[[Any, int], Mapping[str, Tensor]]
+
+
+def training_towns(count: int, *address: int | str) -> list[int]:
+    """Seeds of different training towns, those that belong to the address."""
+    return addressed_generator(*address).choice(FIRST_EVALUATION_SEED, count, replace=False).tolist()
 
 
 def cached_towns(

@@ -22,7 +22,7 @@ from everroad.conditions.rig import fit_camera, front_camera, jitter_camera
 from everroad.data.addressing import addressed_generator, addressed_seed, digest
 from everroad.data.blocks import FIRST_EVALUATION_SEED
 from everroad.data.clips import FRAME_RATE_HZ
-from everroad.evaluation.painted_cache import cached_towns
+from everroad.evaluation.painted_cache import cached_towns, training_towns
 from everroad.render.painter import Painter
 from everroad.scenario.town import author_town
 from everroad.scenario.types import Camera
@@ -70,7 +70,7 @@ class PaintedFrames:
 
 def town_seeds(config: PaintedSet) -> list[int]:
     """Different training towns."""
-    return addressed_generator(config.seed, "painted towns").choice(FIRST_EVALUATION_SEED, config.towns, replace=False).tolist()
+    return training_towns(config.towns, config.seed, "painted towns")
 
 
 def render_painted(config: PaintedSet, town_index: int) -> PaintedFrames:

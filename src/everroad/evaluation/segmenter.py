@@ -15,7 +15,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from everroad.evaluation.judge_files import filled, read_judge, save_judge
+from everroad.evaluation.judge_files import load_judge, save_judge
+from everroad.evaluation.trunk import layer
 from everroad.model.checkpoint import packaged_path
 from everroad.render.semantics import SEMANTIC_CLASSES
 
@@ -43,12 +44,12 @@ class Segmenter(nn.Module):
         super().__init__()
         self.config = config = SegmenterConfig() if config is None else config
         fine, middle, coarse = config.widths
-        self.fine = nn.Sequential(_layer(12, fine), _layer(fine, fine))
-        self.middle = nn.Sequential(_layer(4 * fine, middle, 1), _layer(middle, middle), _layer(middle, middle))
-        self.coarse = nn.Sequential(_layer(4 * middle, coarse, 1), *(_layer(coarse, coarse) for _ in range(3)))
+        self.fine = nn.Sequential(layer(12, fine), layer(fine, fine))
+        self.middle = nn.Sequential(layer(4 * fine, middle, 1), layer(middle, middle), layer(middle, middle))
+        self.coarse = nn.Sequential(layer(4 * middle, coarse, 1), *(layer(coarse, coarse) for _ in range(3)))
         self.to_middle, self.to_fine = nn.Conv2d(coarse, middle, 1), nn.Conv2d(middle, fine, 1)
-        self.join_middle = nn.Sequential(_layer(2 * middle, middle), _layer(middle, middle))
-        self.join_fine = nn.Sequential(_layer(2 * fine, fine), _layer(fine, fine))
+        self.join_middle = nn.Sequential(layer(2 * middle, middle), layer(middle, middle))
+        self.join_fine = nn.Sequential(layer(2 * fine, fine), layer(fine, fine))
         self.output = nn.Conv2d(fine, 4 * len(config.classes), 1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -69,15 +70,6 @@ class Segmenter(nn.Module):
         return self(pictures.float() / 255).argmax(1).to(torch.uint8)
 
 
-def _layer(inner: int, outer: int, kernel: int = 3) -> nn.Sequential:
-    """Convolution, batch normalisation, ReLU.
-
-    Normalised by fixed statistics at evaluation, not by the picture's own, which would make up for washed-out pictures.
-    """
-    convolution = nn.Conv2d(inner, outer, kernel, padding=kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outer), nn.ReLU(inplace=True))
-
-
 def _check_size(height_px: int, width_px: int) -> None:
     if height_px % MULTIPLE_PX or width_px % MULTIPLE_PX:
         raise ValueError(f"segmenter: expected sides that are multiples of {MULTIPLE_PX} pixels, got {height_px}x{width_px}")
@@ -93,10 +85,7 @@ def load_segmenter(path: Path) -> tuple[Segmenter, dict[str, Any]]:
 
     Raises ``ValueError``: no such file, a pickle, a truncated file, another kind or version, weights that do not fit.
     """
-    config, tensors, card = read_judge(path, KIND, FORMAT_VERSION, SegmenterConfig)
-    if config.classes != SEMANTIC_CLASSES:
-        raise ValueError(f"{path}: expected the painter's classes, got {', '.join(config.classes)}; train it again")
-    return filled(Segmenter(config), tensors, path), card
+    return load_judge(path, KIND, FORMAT_VERSION, SegmenterConfig, Segmenter)
 
 
 def load_packaged_segmenter() -> tuple[Segmenter, dict[str, Any]]:

@@ -13,10 +13,10 @@ from typing import Any
 from everroad.export import lidar
 from everroad.export.finalize import finalize
 from everroad.export.folder import CARD, OWN, SHARD, ExportFolder, open_folder, remove_scene
-from everroad.export.interrupt import sigterm_interrupts
 from everroad.export.options import ExportOptions, folder_name
 from everroad.export.scene import SceneWriter
 from everroad.export.writers import writing
+from everroad.interrupt import sigterm_interrupts
 from everroad.render.painter import Painter
 from everroad.scenario.storage import save_scenario
 from everroad.scenario.types import Camera, Scenario

@@ -56,8 +56,8 @@ def test_a_few_train_steps_on_a_batch_lower_its_loss(batch: DetectorBatch) -> No
         detector = Detector(SMALL)
     optimiser = torch.optim.AdamW(detector.parameters(), lr=3e-3)
     losses = []
-    for step in range(25):
-        loss, parts = recipe.loss(detector, batch, step)
+    for train_step in range(25):
+        loss, parts = recipe.loss(detector, batch, train_step)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from everroad.evaluation.features.network import FeatureNetwork, FeaturesConfig
-from everroad.evaluation.judge_files import filled, read_judge, save_judge
+from everroad.evaluation.judge_files import load_judge, save_judge
 from everroad.model.checkpoint import packaged_path
-from everroad.render.semantics import SEMANTIC_CLASSES
 
 FORMAT_VERSION = 1
 KIND = "town-features"
@@ -25,10 +24,7 @@ def load_features(path: Path) -> tuple[FeatureNetwork, dict[str, Any]]:
 
     Raises ``ValueError``: no such file, a pickle, a truncated file, another kind or version, weights that do not fit.
     """
-    config, tensors, card = read_judge(path, KIND, FORMAT_VERSION, FeaturesConfig)
-    if config.classes != SEMANTIC_CLASSES:
-        raise ValueError(f"{path}: expected the painter's classes, got {', '.join(config.classes)}; train it again")
-    return filled(FeatureNetwork(config), tensors, path), card
+    return load_judge(path, KIND, FORMAT_VERSION, FeaturesConfig, FeatureNetwork)
 
 
 def load_packaged_features() -> tuple[FeatureNetwork, dict[str, Any]]:

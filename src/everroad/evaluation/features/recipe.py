@@ -40,7 +40,7 @@ class FeatureBatch:
     depth_m: Float[Tensor, "b h4 w4"]
     flow_px: Float[Tensor, "b 2 h8 w8"]
     standing: Bool[Tensor, "b h8 w8"]
-    step: Float[Tensor, "b 2"]  # metres ahead and turn, rad / 100
+    ego_motion: Float[Tensor, "b 2"]  # metres ahead and turn, rad / 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ class FeaturesRecipe(Recipe):
             "depth": depth_error(log_depth.float(), batch.depth_m),
             "grid": grid_error(network, first, batch.semantic),
             "flow": flow_error(moved, batch),
-            "ego": F.smooth_l1_loss(network.ego(moved.embedding).float(), batch.step),
+            "ego": F.smooth_l1_loss(network.ego(moved.embedding).float(), batch.ego_motion),
         }
         weights = {"cross_entropy": 1.0, "depth": self.depth, "grid": self.grid, "flow": self.flow, "ego": self.ego}
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
@@ -133,7 +133,7 @@ def make_batch(clips: LabelledClips, chosen: Int64[Tensor, "b"]) -> FeatureBatch
         depth_m=depth[:, 2::4, 2::4].contiguous(),
         flow_px=flow,
         standing=known & ~moving & (depth[at] < FARTHEST_M) & (flow.norm(dim=1) < REACH * FLOW_CELL_PX),
-        step=torch.stack([first_from_second[:, 0, 3], 100 * turn], 1),
+        ego_motion=torch.stack([first_from_second[:, 0, 3], 100 * turn], 1),
     )
 
 
@@ -151,7 +151,7 @@ def mirrored_batch(batch: FeatureBatch, which: Bool[Tensor, "b"]) -> FeatureBatc
         depth_m=flip(batch.depth_m),
         flow_px=flip(batch.flow_px, across[:, None, None]),
         standing=torch.where(which[:, None, None], batch.standing.flip(-1), batch.standing),
-        step=torch.where(which[:, None], batch.step * across.flip(0), batch.step),
+        ego_motion=torch.where(which[:, None], batch.ego_motion * across.flip(0), batch.ego_motion),
     )
 
 

@@ -60,7 +60,7 @@ def score(network: FeatureNetwork, clips: LabelledClips) -> dict[str, float]:
         right.append((logits.argmax(1) == batch.semantic).float().mean((1, 2)))
         depth.append(depth_error(log_depth, batch.depth_m)[None])
         flow.append(flow_error(moved, batch)[None])
-        ego.append((network.ego(moved.embedding) - batch.step).abs())
+        ego.append((network.ego(moved.embedding) - batch.ego_motion).abs())
     steps = torch.cat(ego)
 
     def mean(parts: list[Tensor]) -> float:

@@ -1,4 +1,4 @@
-"""SIGTERM during an export: what was written goes again, as with Ctrl-C."""
+"""SIGTERM as an interrupt: what was half-written goes again, as with Ctrl-C."""
 
 from __future__ import annotations
 
