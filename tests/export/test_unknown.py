@@ -53,7 +53,8 @@ def test_the_command_says_what_to_do(tmp_path, capsys):
 
 def test_actors_that_are_there_are_known(tmp_path):
     export_scenario(small(actors_known=False), tmp_path)
-    assert len(read_nuscenes(tmp_path).actors) == len(small().actors)
+    named = [actor for actor in small().actors if actor.category]  # tables hold no others
+    assert len(read_nuscenes(tmp_path).actors) == len(named) > 0
 
 
 def test_a_road_that_is_known_to_be_empty(tmp_path):

@@ -46,7 +46,9 @@ class DetectionConfig:
             raise ValueError(
                 f"ranges_m: expected {len(DETECTION_CLASSES)} positive metres, one a class, got {self.ranges_m}; mend it"
             )
-        if self.error_threshold_m not in self.thresholds_m or not all(0 < threshold < math.inf for threshold in self.thresholds_m):
+        if self.error_threshold_m not in self.thresholds_m or not all(
+            0 < threshold < math.inf for threshold in self.thresholds_m
+        ):
             got = f"{self.thresholds_m} and {self.error_threshold_m}"
             raise ValueError(f"thresholds_m: expected positive metres, error_threshold_m among them, got {got}; mend it")
 
