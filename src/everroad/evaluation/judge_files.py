@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from everroad.data.tensor_files import save_tensors
 from everroad.model.checkpoint import file_sha256, load_weights, read_safetensors
 from everroad.model.config import config_from_json, config_to_json
-from everroad.render.semantics import SEMANTIC_CLASSES
 
 
 def save_judge(module: nn.Module, config: Any, kind: str, version: int, path: Path, card: Mapping[str, Any]) -> None:
@@ -49,13 +48,14 @@ def read_judge(path: Path, kind: str, version: int, config_class: type[Any]) -> 
 def load_judge(
     path: Path, kind: str, version: int, config_class: type[Any], build: Callable[[Any], nn.Module]
 ) -> tuple[Any, dict[str, Any]]:
-    """A judge of the painter's classes in evaluation mode, fp32, and its card with the file's own sha256.
+    """A judge of today's classes in evaluation mode, fp32, and its card with the file's own sha256.
 
     Raises ``ValueError``: no such file, a pickle, a truncated file, another kind, version or classes, weights that do not fit.
     """
     config, tensors, card = read_judge(path, kind, version, config_class)
-    if config.classes != SEMANTIC_CLASSES:
-        raise ValueError(f"{path}: expected the painter's classes, got {', '.join(config.classes)}; train it again")
+    today = config_class().classes
+    if config.classes != today:
+        raise ValueError(f"{path}: expected the classes {', '.join(today)}, got {', '.join(config.classes)}; train it again")
     return filled(build(config), tensors, path), card
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,16 @@ LEAST_FINITE = 0.9
 
 @dataclass(frozen=True)
 class Measure:
-    """A value, whether it means anything (else it is NaN), and the interval that holds 95 % of the draws of towns."""
+    """A value, whether it means anything (else it is NaN), and the interval that holds 95 % of the draws of towns.
+
+    ``draws`` are the values of the draws of towns, where there are any: of measures on the same towns they belong together, so
+    that differences and ratios have intervals of their own (``combined``).
+    """
 
     value: float
     valid: bool
     interval: tuple[float, float] | None = None
+    draws: Float[ndarray, "d"] | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; ``None`` for what is not there."""
@@ -64,9 +69,37 @@ def with_draws(value: float, draws: Float[ndarray, "d"], towns: int) -> Measure:
         return INVALID
     finite = draws[np.isfinite(draws)]
     if towns < 2 or len(finite) < LEAST_FINITE * len(draws):
-        return Measure(value, True)
+        return Measure(value, True, None, draws if towns > 1 else None)
     low, high = np.quantile(finite, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return Measure(value, True, (float(low), float(high)))
+    return Measure(value, True, (float(low), float(high)), draws)
+
+
+def combined(function: Callable[..., Any], *measures: Measure) -> Measure:
+    """``function`` of measures on the same towns, such as a difference or a ratio, with the interval of its own draws.
+
+    Invalid where one of them is, or where the function has no finite value. Without draws of them all there is no interval.
+    """
+    if not all(measure.valid for measure in measures):
+        return INVALID
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(np.asarray(function(*(np.float64(measure.value) for measure in measures))))
+        draws = [measure.draws for measure in measures]
+        if any(of is None for of in draws):
+            return Measure(value, True) if math.isfinite(value) else INVALID
+        return with_draws(value, np.asarray(function(*draws)), 2)
+
+
+def linearised(value: float, without: Float[ndarray, "n"]) -> Measure:
+    """A statistic that is dear, or biased upwards by a town that is drawn twice, from its values without each town in turn.
+
+    Its draws are those of its linear part, ``value + (n - 1)/n Σ (times_i - 1)(value - without_i)``, which for a mean is the
+    bootstrap itself (infinitesimal jackknife, Efron 1982, chapter 6).
+    """
+    towns = len(without)
+    if towns < 3 or not np.isfinite(without).all():
+        return Measure(value, True) if math.isfinite(value) else INVALID
+    pulls = (value - without) * (towns - 1) / towns
+    return with_draws(value, value + (town_draws(towns) - 1) @ pulls, towns)
 
 
 def town_draws(towns: int) -> Float[ndarray, "d n"]:

@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from everroad.evaluation.colour import delta_e, luma
-from everroad.evaluation.measure import INVALID, Measure, pooled
+from everroad.evaluation.measure import INVALID, Measure, Window, pooled
 
 FRAMES = (1, 40, 120, 240)
 
@@ -48,4 +48,18 @@ def statistics_at(model: Statistics, painter: Statistics, frame: int) -> dict[st
         "colour error": pooled(np.stack([error, np.ones_like(error)], 1), lambda rows: rows[:, 0] / rows[:, 1]),
         "contrast": pooled(variances, lambda rows: np.sqrt(rows[:, 0] / rows[:, 1])),
         "gradient energy": pooled(energies, lambda rows: rows[:, 0] / rows[:, 1]),
+    }
+
+
+def statistics_in(model: Statistics, painter: Statistics, window: Window) -> dict[str, Measure]:
+    """The same of all frames of a window: mean colour error, contrast and gradient energy."""
+    error = delta_e(model.mean_lab, painter.mean_lab)
+    parts = [error, np.ones_like(error), model.variance, painter.variance, model.gradient_energy, painter.gradient_energy]
+    sums = window.sums(np.stack(parts, -1))
+    if sums is None:
+        return dict.fromkeys(("colour error", "contrast", "gradient energy"), INVALID)
+    return {
+        "colour error": pooled(sums, lambda rows: rows[:, 0] / rows[:, 1]),
+        "contrast": pooled(sums, lambda rows: np.sqrt(rows[:, 2] / rows[:, 3])),
+        "gradient energy": pooled(sums, lambda rows: rows[:, 4] / rows[:, 5]),
     }

@@ -19,6 +19,7 @@ from everroad.evaluation.persistence import Masks, instance_masks
 from everroad.model.config import ModelConfig
 from everroad.render.painter import Painter
 from everroad.scenario.town import author_town
+from everroad.scenario.types import Scenario
 from everroad.stream.source import Source, make_source
 
 
@@ -33,12 +34,27 @@ class Reference:
 
 @dataclass(frozen=True)
 class EvaluationTown:
-    """One town, its camera at the model's size, and what is known of it beforehand."""
+    """One town, or another scenario, its camera at the model's size, and what is known of it beforehand.
+
+    ``seed`` is that of the noise too.
+    """
 
     seed: int
     source: Source
     painter: Painter
     fast: Bool[ndarray, "f"]
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of its rows in a report."""
+        return self.label or str(self.seed)
+
+    def picture(self, frame_index: int) -> UInt8[ndarray, "h w 3"]:
+        """The painter's picture of a frame."""
+        rgb = self.painter.paint(self.source.scenario.frame(frame_index), self.source.camera, frozenset({"rgb"})).rgb
+        assert rgb is not None
+        return rgb
 
     def conditions(self, frame_index: int) -> Conditions:
         """What a model is told at a frame."""
@@ -71,6 +87,17 @@ def evaluation_seeds(towns: int) -> list[int]:
 def open_town(seed: int, frames: int, config: ModelConfig) -> EvaluationTown:
     """A town of frames 0 to ``frames``, at a model's size and frame rate."""
     scenario = author_town(seed, seconds=(frames + 1) / config.frame_rate_hz, frame_rate_hz=config.frame_rate_hz)
+    return open_scenario(scenario, frames, config, seed, "")
+
+
+def open_scenario(scenario: Scenario, frames: int, config: ModelConfig, seed: int, label: str) -> EvaluationTown:
+    """A scenario of which frames 0 to ``frames`` are evaluated. Raises ``ValueError`` for one that is too short, or without a
+    camera."""
     source = make_source(scenario, config)
+    if len(source.scenario) <= frames:
+        raise ValueError(
+            f"{label or scenario.name}: expected {frames + 1} frames at {config.frame_rate_hz:g} Hz, "
+            f"got {len(source.scenario)}; use a longer scenario, or fewer frames"
+        )
     fast = np.asarray(ego_speeds(source.scenario) > FASTER_THAN_MPS)
-    return EvaluationTown(seed, source, Painter(source.scenario), fast)
+    return EvaluationTown(seed, source, Painter(source.scenario), fast, label)

@@ -323,7 +323,7 @@ class Scenario:
             cameras=self.cameras,
             map=self.map,
             ground=self.ground,
-            actors=tuple(self._actor_state(a, index) for a in self.actors if a.valid[index]),
+            actors=self._actor_states(index),
             weather=self.weather,
             time_of_day=self.time_of_day,
             appearance_seed=self.appearance_seed,
@@ -332,8 +332,16 @@ class Scenario:
             actors_known=self.actors_known or bool(self.actors),
         )
 
-    def _actor_state(self, actor: Actor, index: int) -> ActorState:
-        pose = actor.poses.matrix(index)
+    def _actor_states(self, index: int) -> tuple[ActorState, ...]:
+        there = [actor for actor in self.actors if actor.valid[index]]
+        if not there:
+            return ()
+        # All poses at once: one by one they cost more than the rest of a frame.
+        turned = geometry.rotation_from_quaternion(np.stack([actor.poses.rotation_wxyz[index] for actor in there]))
+        poses = geometry.transform(turned, np.stack([actor.poses.translation_m[index] for actor in there]))
+        return tuple(self._actor_state(actor, index, pose) for actor, pose in zip(there, poses, strict=True))
+
+    def _actor_state(self, actor: Actor, index: int, pose: Float[ndarray, "4 4"]) -> ActorState:
         velocity = None if actor.velocity_mps is None else actor.velocity_mps[index]
         return ActorState(
             track_id=actor.track_id,

@@ -39,6 +39,9 @@ class IdentityRecord:
     features: Float[ndarray, "i d"]
 
 
+NOBODY = IdentityRecord(np.zeros(0, np.int64), np.zeros((0, 0)))
+
+
 def histogram_features(crops: Sequence[UInt8[ndarray, "_ _ 3"]]) -> Float[ndarray, "i d"]:
     """Histograms of L*, of a* and b* together, and of gradient directions by strength; upper and lower half apart, sums of 1.
 

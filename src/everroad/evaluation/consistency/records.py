@@ -17,7 +17,14 @@ from everroad import geometry
 from everroad.evaluation.consistency.correspondence import MOVING, Correspondence, Seen, estimated, known, static_pixels
 from everroad.evaluation.consistency.ego_measures import FIRST, EgoRecord, asked_motion, ego_measures, ego_record
 from everroad.evaluation.consistency.ego_motion import ego_motion, ground_mask
-from everroad.evaluation.consistency.identity import Features, IdentityRecord, histogram_features, identity, identity_record
+from everroad.evaluation.consistency.identity import (
+    NOBODY,
+    Features,
+    IdentityRecord,
+    histogram_features,
+    identity,
+    identity_record,
+)
 from everroad.evaluation.consistency.stacking import stack_records
 from everroad.evaluation.consistency.warp_error import WarpRecord, first_record, warp_measures, warp_record
 from everroad.evaluation.measure import Measure, Window
@@ -76,17 +83,22 @@ def consistency_record(
     previous: UInt8[ndarray, "h w 3"] | None,
     prepared: Prepared,
     features: Features = histogram_features,
+    *,
+    whole: bool = True,
 ) -> ConsistencyRecord:
-    """The numbers of one picture and the one before it (``None`` at frame 0, and only there)."""
-    objects = identity_record(picture, prepared.instance, prepared.moving.__contains__, features)
+    """The numbers of one picture and the one before it (``None`` at frame 0, and only there).
+
+    Estimated flow, ego motion and objects, which are dear, are looked at where ``whole``; elsewhere they count for nothing.
+    """
+    objects = identity_record(picture, prepared.instance, prepared.moving.__contains__, features) if whole else NOBODY
     if previous is None or prepared.shown is None:
         first = first_record(picture)
         return ConsistencyRecord(first, first, FIRST, objects)
-    shown = ego_motion(picture, previous, prepared.ground, prepared.camera, prepared.seconds)
+    asked, ground = prepared.asked, prepared.ground
     return ConsistencyRecord(
         warp_record(picture, previous, prepared.shown),
-        warp_record(picture, previous, estimated(picture, previous)),
-        ego_record(prepared.asked, shown),
+        warp_record(picture, previous, estimated(picture, previous)) if whole else first_record(picture),
+        ego_record(asked, ego_motion(picture, previous, ground, prepared.camera, prepared.seconds)) if whole else FIRST,
         objects,
     )
 

@@ -72,9 +72,15 @@ def heat_target(
     rows, columns = torch.arange(height, device=depth.device), torch.arange(width, device=depth.device)
     apart = (rows[:, None] - cell[..., 1, None, None]) ** 2 + (columns - cell[..., 0, None, None]) ** 2  # b o h w
     bump = torch.exp(-apart / (2 * radius[..., None, None] ** 2))
-    kinds = F.one_hot(boxes.classes.clamp(min=0), classes).to(bump) * inside[..., None]  # b o c
-    clear = torch.einsum("boc,bohw->bochw", kinds * boxes.clear[..., None], bump).amax(1)
-    unclear = torch.einsum("boc,bohw->bochw", kinds * ~boxes.clear[..., None], bump).amax(1) > 0.3
+    # To each class the highest of its boxes' bumps.
+    of_class = boxes.classes.clamp(min=0)[..., None, None].expand(bump.shape)
+    clear, unclear = (
+        bump.new_zeros(len(bump), classes, height, width).scatter_reduce(
+            1, of_class, bump * (inside & which)[..., None, None], "amax"
+        )
+        for which in (boxes.clear, ~boxes.clear)
+    )
+    unclear = unclear > 0.3
     return clear, unclear & (clear < 1)
 
 

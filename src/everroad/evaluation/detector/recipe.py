@@ -21,7 +21,9 @@ from everroad.evaluation.detector.codes import Lens
 from everroad.evaluation.detector.config import DetectorConfig
 from everroad.evaluation.detector.losses import dense_loss, set_loss, wanted
 from everroad.evaluation.detector.network import Detector, DetectorMemory
+from everroad.evaluation.features.files import load_packaged_features
 from everroad.evaluation.labelled_clips import LabelledClips, LabelledSet, labelled_clips
+from everroad.model.checkpoint import load_weights
 from everroad.stream.folder import check_can_be_made
 from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
 
@@ -41,9 +43,13 @@ class DetectorBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorRecipe(Recipe):
-    """Weights of what places tell, of the queries' classes and of their boxes, beside the heat map's loss."""
+    """Weights of what places tell, of the queries' classes and of their boxes, beside the heat map's loss.
+
+    With ``learnt_trunk`` the trunk begins as that of the packaged feature network, which has learnt classes and depth.
+    """
 
     batch: int = 8
+    learnt_trunk: bool = True
     told: float = 1.0
     kinds: float = 2.0
     codes: float = 1.0
@@ -69,7 +75,12 @@ class DetectorRecipe(Recipe):
         return Path(self.cache_dir or Path.home() / ".cache" / "everroad" / f"labelled-{self.clips.seed}")
 
     def build(self) -> nn.Module:
-        return Detector(self.network)
+        detector = Detector(self.network)
+        if self.learnt_trunk:
+            features, _ = load_packaged_features()
+            for part in ("trunk", "neck"):
+                load_weights(getattr(detector, part), getattr(features, part).state_dict(), "town-features")
+        return detector
 
     def free_fields(self) -> tuple[str, ...]:
         return (*super().free_fields(), "workers", "cache_dir")
@@ -148,7 +159,7 @@ def mirrored_batch(batch: DetectorBatch, which: Bool[Tensor, "b"]) -> DetectorBa
 DETECTOR_RECIPES: dict[str, Recipe] = {
     "town-detector": DetectorRecipe(
         name="town-detector",
-        train_steps=6000,
+        train_steps=3000,
         optimiser=OptimiserConfig(learning_rate=1e-3, warmup_steps=200, ema_decay=0.995, gradient_clip=5.0),
         loop=LoopConfig(checkpoint_steps=500, checkpoint_minutes=5.0),
     ),

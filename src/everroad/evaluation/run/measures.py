@@ -1,0 +1,144 @@
+"""From the records of a run to its measures: the same tree of measures for all frames and for every window of the curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from everroad.evaluation.consistency.records import consistency
+from everroad.evaluation.detection.matching import Matches, joined, no_matches
+from everroad.evaluation.detection.measures import detection_measures
+from everroad.evaluation.layout_agreement import agreement
+from everroad.evaluation.measure import INVALID, Measure, Window, combined, curve_windows, pooled
+from everroad.evaluation.persistence import KINDS, persistence
+from everroad.evaluation.picture_statistics import Statistics, statistics_in
+from everroad.evaluation.protocols import Protocol
+from everroad.evaluation.records import all_sightings, stack_overlaps, stack_statistics
+from everroad.evaluation.reference import EvaluationTown
+from everroad.evaluation.run.distances import by_town, distances_above_floor, others_by_town
+from everroad.evaluation.run.observer import NEAR, NEAR_M
+from everroad.evaluation.run.others import OtherTowns
+from everroad.evaluation.run.records import PainterTrace, Trace
+
+TOWN_NAMES = (("town-KID", "town-FID"), ("town-KVD", "town-FVD"))
+PUBLIC_NAMES = (("KID", "FID"), ("KVD", "FVD"))
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A source's trace beside the painter's and what the painter shows of other towns."""
+
+    own: Trace
+    painter: PainterTrace
+    others: OtherTowns
+    towns: Sequence[EvaluationTown]
+    protocol: Protocol
+
+    def measures(self) -> Tree:
+        """Of all frames after the start picture, with what only all of them together say: persistence."""
+        found = self.measures_in(Window(1, self.protocol.frames))
+        seen = [all_sightings(_layout(of), self.painter.ids, self.towns) for of in (self.own, self.painter)]
+        found["persistence"] = {kind: persistence(seen[0][kind], seen[1][kind], len(self.towns)) for kind in KINDS}
+        return found
+
+    def curve(self) -> dict[str, Tree]:
+        """Of each window of 40 frames."""
+        return {window.name: self.measures_in(window) for window in curve_windows(self.protocol.frames)}
+
+    def measures_in(self, window: Window) -> Tree:
+        """Of one window."""
+        both = (self.own, self.painter)
+        statistics = [stack_statistics(_layout(of)) for of in both]
+        overlaps = [stack_overlaps(_layout(of)) for of in both]
+        of_time = [[[record.consistency for record in of_frame] for of_frame in of.records] for of in both]
+        return {
+            "realism": self.realism(window),
+            "pictures": self._pictures(window, statistics),
+            "layout": agreement(overlaps[0], overlaps[1], window),
+            "boxes": self._boxes(window),
+            "consistency": consistency(of_time[0], of_time[1], [window])[window.name],
+        }
+
+    def _pictures(self, window: Window, statistics: list[Statistics]) -> dict[str, Measure]:
+        found = statistics_in(statistics[0], statistics[1], window)
+        errors = np.array([[[record.squared_error, 1.0] for record in of_frame] for of_frame in self.own.records])
+        sums = window.sums(errors.transpose(1, 0, 2))
+        # The painter against itself has no error, and no PSNR.
+        known = sums is not None and sums[:, 0].any()
+        found["psnr, dB"] = pooled(sums, lambda rows: -10 * np.log10(rows[:, 0] / rows[:, 1])) if known else INVALID
+        return found
+
+    def realism(self, window: Window) -> dict[str, Measure]:
+        """Distances of the pictures and clips that lie in the window whole."""
+        frames = [i for i in self.protocol.picture_frames() if window.first <= i <= window.last]
+        starts = [
+            i for i in self.protocol.clip_starts() if i >= window.first and i + self.protocol.clip_frames - 1 <= window.last
+        ]
+        others, length = self.others, self.protocol.clip_frames
+        found = self._distances(TOWN_NAMES[0], frames, Trace.pooled, others.pooled)
+        found |= self._distances(TOWN_NAMES[1], starts, lambda of, town, at: _clips(of, town, at, length), others.clips)
+        if others.inception:
+            found |= self._distances(PUBLIC_NAMES[0], frames, Trace.inception, others.inception)
+            found |= self._distances(
+                PUBLIC_NAMES[1], starts, lambda of, town, at: np.stack([of.i3d[i][town] for i in at]), others.i3d
+            )
+            found["LPIPS"] = self._lpips(frames)
+        return found
+
+    def _distances(
+        self,
+        names: tuple[str, str],
+        at: Sequence[int],
+        features: Callable[[Trace, int, Sequence[int]], Float[ndarray, "_ d"]],
+        others: dict[int, Float[ndarray, "n d"]],
+    ) -> dict[str, Measure]:
+        if not at:
+            return {f"{name}{end}": INVALID for name in names for end in ("", " floor", " above floor")}
+        sides = [
+            by_town(at, len(self.towns), lambda town, at, of=of: features(of, town, at)) for of in (self.own, self.painter)
+        ]
+        return distances_above_floor(sides[0], sides[1], others_by_town(others, at), names)
+
+    def _lpips(self, frames: Sequence[int]) -> Measure:
+        if not frames:
+            return INVALID
+        values = np.array([[self.own.records[i][town].lpips for i in frames] for town in range(len(self.towns))], np.float64)
+        sums = np.stack([values.sum(1), np.full(len(values), len(frames))], 1)
+        return pooled(sums, lambda rows: rows[:, 0] / rows[:, 1])
+
+    def _boxes(self, window: Window) -> Tree:
+        """nuScenes' detection scores, and those of cars within ``NEAR_M``, as they are and as shares of the painter's."""
+        ours, theirs = ([_matches(of, town, window, "boxes") for town in range(of.towns)] for of in (self.own, self.painter))
+        own, painter = detection_measures(ours), detection_measures(theirs)
+        near = [
+            detection_measures([_matches(of, town, window, "near") for town in range(of.towns)], NEAR)
+            for of in (self.own, self.painter)
+        ]
+        cars = [of["classes"]["car"]["AP_at"]["2"] for of in near]
+        shares = {f"share {name}": share(own[name], painter[name]) for name in ("mAP", "NDS")}
+        name = f"car AP at 2 m within {NEAR_M:g} m"
+        return {**own, **shares, name: cars[0], f"share {name}": share(cars[0], cars[1])}
+
+
+def share(own: Measure, painter: Measure) -> Measure:
+    """Of the painter's."""
+    return combined(lambda a, b: a / b, own, painter)
+
+
+def _layout(trace: Trace) -> list[list[Any]]:
+    return [[record.layout for record in of_frame] for of_frame in trace.records]
+
+
+def _clips(trace: Trace, town: int, starts: Sequence[int], length: int) -> Float[ndarray, "_ d"]:
+    return np.stack([trace.clip(town, first, length) for first in starts])
+
+
+def _matches(trace: Trace, town: int, window: Window, which: str) -> Matches:
+    found = [getattr(of_frame[town], which) for of_frame in trace.records[window.first : window.last + 1]]
+    return joined([no_matches(), *(of for of in found if of is not None)])

@@ -1,0 +1,1 @@
+"""What makes the pictures that are measured: models, recorded videos, the painter."""
