@@ -70,9 +70,9 @@ class Compared:
         errors = np.array([[[record.squared_error, 1.0] for record in of_frame] for of_frame in self.own.records])
         sums = window.sums(errors.transpose(1, 0, 2))
         # The painter against itself has no error, and no PSNR.
-        known = sums is not None and sums[:, 0].any()
-        found["psnr, dB"] = pooled(sums, lambda rows: -10 * np.log10(rows[:, 0] / rows[:, 1])) if known else INVALID
-        return found
+        if sums is None or not sums[:, 0].any():
+            return {**found, "psnr, dB": INVALID}
+        return {**found, "psnr, dB": pooled(sums, lambda rows: -10 * np.log10(rows[:, 0] / rows[:, 1]))}
 
     def realism(self, window: Window) -> dict[str, Measure]:
         """Distances of the pictures and clips that lie in the window whole."""
