@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -27,15 +27,24 @@ Picture = UInt8[ndarray, "h w 3"]
 MOST_ENLARGED = 8
 
 
+@runtime_checkable
 class PictureFormat(Protocol):
     """Size and rate of a model's pictures."""
 
     @property
-    def height_px(self) -> int: ...
+    def height_px(self) -> int:
+        """Rows."""
+        ...
+
     @property
-    def width_px(self) -> int: ...
+    def width_px(self) -> int:
+        """Columns."""
+        ...
+
     @property
-    def frame_rate_hz(self) -> float: ...
+    def frame_rate_hz(self) -> float:
+        """Frames a second."""
+        ...
 
 
 @dataclass(frozen=True)
