@@ -56,8 +56,8 @@ def lens_of(cameras: Sequence[Camera]) -> Lens:
 def match_picture(
     network: MapHead, picture: UInt8[ndarray, "h w 3"], scenario: Scenario, frame_index: int, camera: Camera
 ) -> MapMatches:
-    """One frame's matches of what is found in a picture, painted or generated, with the scenario's map as far as the camera sees
-    it: the record that ``map_measures`` is made of (``joined_frames`` of a town's).
+    """One frame's matches of what is found in a picture, painted or generated, with the scenario's map as far as the camera
+    sees it: the record that ``map_measures`` is made of (``joined_frames`` of a town's).
 
     Raises ``ValueError`` for a picture of another size than the camera's, for sides that are no multiples of 16 and for a
     scenario without a map, ``IndexError`` outside of the scenario.

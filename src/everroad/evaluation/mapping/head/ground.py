@@ -25,7 +25,7 @@ def cell_middles(window: Window, cells: tuple[int, int]) -> Float[Tensor, "x y 2
 
 
 def in_picture(points_m: Float[Tensor, "b *n 2"], lens: Lens, height_px: int, width_px: int) -> Float[Tensor, "b *n 2"]:
-    """Where points of the ground are seen: column and row, -1 to 1 from edge to edge; far outside for those behind the camera."""
+    """Where points of the ground are seen: column and row, -1 to 1 from edge to edge; far outside for those behind the lens."""
     rotation, place = lens.ego_from_camera[:, :3, :3], lens.ego_from_camera[:, :3, 3:]
     camera_from_ego = torch.cat([rotation.transpose(1, 2), -rotation.transpose(1, 2) @ place], 2)
     pixel_from_ground = (lens.intrinsics @ camera_from_ego)[:, :, [0, 1, 3]].float()

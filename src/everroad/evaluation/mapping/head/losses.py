@@ -1,8 +1,8 @@
 """What the map head is trained by: what is drawn on the ground, the middles of elements and how these run, and the queries.
 
-A line may be told from either end and an outline from any point and either way round (MapTR's permutation-equivalent modelling):
-of all orders of the true points the nearest counts. Queries are matched one to one with elements at the least cost.
-Axis letters: ``b`` pictures, ``e`` places for elements, ``q`` queries, ``o`` orders, ``p`` points, ``x y`` cells, ``m`` any number.
+A line may be told from either end and an outline from any point and either way round (MapTR's permutation-equivalent
+modelling): of all orders of the true points the nearest counts. Queries are matched one to one with elements at the least cost.
+Axis letters: ``b`` pictures, ``e`` places for elements, ``q`` queries, ``o`` orders, ``p`` points, ``x y`` cells, ``m`` pairs.
 """
 
 from __future__ import annotations

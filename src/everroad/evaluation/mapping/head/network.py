@@ -4,7 +4,8 @@ The picture is laid on the ground by the known lens (inverse perspective mapping
 what class of element it is the middle, and how that element runs. The strongest cells are queries of points, which are refined
 where their points lie, on the ground and in the picture (after MapTR, Liao et al. 2023). Unlike there, queries begin
 at the peaks of a heat map, so that it learns from a few thousand pictures.
-Axis letters: ``b`` pictures, ``q`` queries, ``p`` points of a line, ``d`` width of a query, ``x y`` cells of 1 m, ``h w`` pixels.
+Axis letters: ``b`` pictures, ``q`` queries, ``p`` points of a line, ``d`` width of a query, ``x y`` cells of 1 m, ``x2 y2`` of
+0.5 m, ``h w`` pixels.
 """
 
 from __future__ import annotations

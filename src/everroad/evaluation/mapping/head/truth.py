@@ -1,8 +1,8 @@
 """The true lines of painted clips, as points: what the map head learns.
 
-A line's points are evenly spaced and begin at the end nearer to the car; an outline's begin at the corner nearest to the car, go
-round counter-clockwise and do not come back to the first. Axis letters: ``n`` clips, ``k`` key frames, ``e`` places for elements,
-``p`` points.
+A line's points are evenly spaced and begin at the end nearer to the car; an outline's begin at the corner nearest to the car,
+go round counter-clockwise and do not come back to the first.
+Axis letters: ``n`` clips, ``k`` key frames, ``e`` places for elements, ``p`` points.
 """
 
 from __future__ import annotations
