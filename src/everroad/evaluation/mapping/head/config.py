@@ -19,7 +19,7 @@ class MapHeadConfig:
     """
 
     widths: tuple[int, int, int, int] = (16, 32, 48, 64)
-    ground: tuple[int, int] = (48, 64)
+    ground: tuple[int, int] = (32, 64)
     query: int = 64
     queries: int = 24
     points: int = 20

@@ -26,13 +26,14 @@ def cell_middles(window: Window, cells: tuple[int, int]) -> Float[Tensor, "x y 2
 
 def in_picture(points_m: Float[Tensor, "b *n 2"], lens: Lens, height_px: int, width_px: int) -> Float[Tensor, "b *n 2"]:
     """Where points of the ground are seen: column and row, -1 to 1 from edge to edge; far outside for those behind the lens."""
-    rotation, place = lens.ego_from_camera[:, :3, :3], lens.ego_from_camera[:, :3, 3:]
-    camera_from_ego = torch.cat([rotation.transpose(1, 2), -rotation.transpose(1, 2) @ place], 2)
-    pixel_from_ground = (lens.intrinsics @ camera_from_ego)[:, :, [0, 1, 3]].float()
-    flat = points_m.float().flatten(1, -2)
-    pixel = torch.cat([flat, torch.ones_like(flat[..., :1])], -1) @ pixel_from_ground.transpose(1, 2)
-    size = torch.tensor([width_px, height_px], device=flat.device)
-    at = (pixel[..., :2] / pixel[..., 2:].clamp(min=_NEAREST_M) + 0.5) / size * 2 - 1
+    with torch.autocast(points_m.device.type, enabled=False):  # products in bfloat16 would be off by whole pixels
+        rotation, place = lens.ego_from_camera[:, :3, :3], lens.ego_from_camera[:, :3, 3:]
+        camera_from_ego = torch.cat([rotation.transpose(1, 2), -rotation.transpose(1, 2) @ place], 2)
+        pixel_from_ground = (lens.intrinsics @ camera_from_ego)[:, :, [0, 1, 3]].float()
+        flat = points_m.float().flatten(1, -2)
+        pixel = torch.cat([flat, torch.ones_like(flat[..., :1])], -1) @ pixel_from_ground.transpose(1, 2)
+        size = torch.tensor([width_px, height_px], device=flat.device)
+        at = (pixel[..., :2] / pixel[..., 2:].clamp(min=_NEAREST_M) + 0.5) / size * 2 - 1
     return torch.where(pixel[..., 2:] > _NEAREST_M, at.clamp(_NOWHERE, -_NOWHERE), _NOWHERE).view(points_m.shape)
 
 
