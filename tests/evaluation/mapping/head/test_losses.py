@@ -31,9 +31,8 @@ def lines(seed: int = 0) -> torch.Tensor:
     turn = np.linspace(0, 2 * np.pi, 8, endpoint=False)
     ring = np.stack([15 + 3 * np.cos(turn), 2 * np.sin(turn)], 1) + draw.normal(0, 0.1, (8, 2))
     ahead = np.linspace(5, 25, 8)
-    return torch.from_numpy(
-        np.stack([ring, *(np.stack([ahead, draw.uniform(-9, 9) + 0 * ahead], 1) for _ in "ab")])[None]
-    ).float()
+    sides = (np.stack([ahead, draw.uniform(5, 9) * side + 0 * ahead], 1) for side in (-1, 1))
+    return torch.from_numpy(np.stack([ring, *sides])[None]).float()
 
 
 def truth(seed: int = 0) -> Wanted:
@@ -117,10 +116,7 @@ def test_pictures_without_elements_are_no_error() -> None:
 def test_what_is_drawn_weighs_more_than_what_is_not() -> None:
     drawn = torch.zeros(1, 3, 4, 4)
     drawn[0, 0, 0, 0] = 1
-    planes = torch.zeros(1, 3, 4, 4, 4)
-    missed, extra = planes[0].clone(), planes[0].clone()
-    missed[:] = -SURE
-    extra[:] = torch.where(drawn > 0, SURE, -SURE)
+    missed, extra = torch.full_like(drawn, -SURE), torch.where(drawn > 0, SURE, -SURE)
     extra[0, 1, 0, 0] = SURE
     dense = (Dense(of, torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, 2, 2)) for of in (missed, extra))
     losses = [float(drawn_loss(one, drawn)) for one in dense]

@@ -107,6 +107,8 @@ def test_bad_settings_are_refused(tmp_path: Path) -> None:
         MapHeadRecipe(name="x", train_steps=1, batch=0)
     with pytest.raises(ValueError, match="lines: expected 0 to 1000, got -1"):
         MapHeadRecipe(name="x", train_steps=1, lines=-1)
+    with pytest.raises(ValueError, match="as wide to the left as to the right"):
+        MapHeadRecipe(name="x", train_steps=1, network=replace(SMALL, window=Window(0.0, 30.0, -10.0, 12.0)))
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="cache_dir"):
         replace(MapHeadRecipe(name="x", train_steps=1), cache_dir=str(tmp_path / "file")).check()

@@ -69,6 +69,13 @@ class MapHeadRecipe(Recipe):
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name}: expected {least} to {most}, got {getattr(self, name)}; mend it")
 
+        window = self.network.window
+        if window.y_min_m != -window.y_max_m:
+            got = f"{window.y_min_m:g} to {window.y_max_m:g}"
+            raise ValueError(
+                f"network.window: expected it as wide to the left as to the right (mirroring), got y {got}; mend it"
+            )
+
     def check(self) -> None:
         check_can_be_made(self.cache(), "cache_dir")
 
