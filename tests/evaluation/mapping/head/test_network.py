@@ -26,7 +26,9 @@ def head() -> MapHead:
 def lens(*yaws_deg: float) -> Lens:
     return lens_of(
         [
-            level_camera("CAM", position_m=(1.7, 0.0, 1.5), yaw_deg=yaw, focal_px=90.0, centre_px=(56, 34), size_px=(112, 64))
+            level_camera(
+                "CAM", position_m=(1.7, 0.0, 1.5), yaw_deg=yaw, focal_px=90.0, centre_px=(56.0, 34.0), size_px=(112, 64)
+            )
             for yaw in yaws_deg
         ]
     )
