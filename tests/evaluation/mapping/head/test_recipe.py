@@ -63,7 +63,7 @@ def test_a_few_train_steps_on_a_batch_lower_its_loss(batch: MapBatch) -> None:
         torch.manual_seed(0)
         head = MapHead(SMALL)
     optimiser = torch.optim.AdamW(head.parameters(), lr=3e-3)
-    losses = []
+    losses, parts = [], {}
     for train_step in range(25):
         loss, parts = recipe.loss(head, batch, train_step)
         optimiser.zero_grad()

@@ -39,7 +39,13 @@ def _town_matches(network: MapHead, clips: LabelledClips, config: LabelledSet, t
     window, matches = network.config.window, []
     for i in of_town:
         lens = Lens(clips.intrinsics[i], clips.ego_from_camera[i])
-        area = seen_area(*(part.double().numpy() for part in lens), config.height_px, config.width_px, window)
+        area = seen_area(
+            lens.intrinsics.double().numpy(),
+            lens.ego_from_camera.double().numpy(),
+            config.height_px,
+            config.width_px,
+            window,
+        )
         all_found = find(
             network, clips.images[i, : config.key_frames], Lens(*(part.expand(config.key_frames, -1, -1) for part in lens))
         )
