@@ -105,7 +105,7 @@ def test_it_finds_the_map_in_the_few_pictures_that_it_learnt(known: tuple[Labell
 def test_bad_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="batch: expected 1 to"):
         MapHeadRecipe(name="x", train_steps=1, batch=0)
-    with pytest.raises(ValueError, match="lines: expected 0 to 1000, got -1.0"):
+    with pytest.raises(ValueError, match="lines: expected 0 to 1000, got -1"):
         MapHeadRecipe(name="x", train_steps=1, lines=-1.0)
     with pytest.raises(ValueError, match="as wide to the left as to the right"):
         MapHeadRecipe(name="x", train_steps=1, network=replace(SMALL, window=Window(0.0, 30.0, -10.0, 12.0)))
