@@ -1,8 +1,8 @@
 """What a part of the conditions asks of a picture, what the picture shows of it, and how well the two agree.
 
 Three kinds: *layout* (map and boxes), by the segmenter's labels; *motion*, by the ego motion that the road shows; *colour*
-(weather, time of day, anchor and start), by the mean colour. The agreement of many pictures is a function of sums, so that it has
-an interval over towns. Axis letters: ``q`` summed quantities, ``d`` draws, ``c`` classes.
+(weather, time of day, anchor and start), by the mean colour. The agreement of many pictures is a function of sums, so that it
+has an interval over towns. Axis letters: ``q`` summed quantities, ``d`` draws, ``c`` classes.
 """
 
 from __future__ import annotations
