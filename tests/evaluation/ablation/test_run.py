@@ -28,7 +28,7 @@ from everroad.scenario.types import TIMES_OF_DAY, WEATHERS
 from everroad.stream.generate import next_frame
 from everroad.stream.start import start
 
-FRAMES = 3
+FRAMES = 2
 
 
 def read_back(pictures: torch.Tensor) -> torch.Tensor:
