@@ -17,7 +17,7 @@ from everroad.evaluation.ablation import run
 from everroad.evaluation.ablation.__main__ import main
 from everroad.evaluation.ablation.altered import ALTERATIONS, Alteration, altered
 from everroad.evaluation.ablation.altered_model import AlteredModel, Told
-from everroad.evaluation.ablation.measures import FOLLOWED, IGNORED, UNTESTED, USED, Result
+from everroad.evaluation.ablation.measures import FOLLOWED, IGNORED, UNCLEAR, UNTESTED, USED, Result
 from everroad.evaluation.ablation.picture_source import Picture
 from everroad.evaluation.ablation.report import ablation_table
 from everroad.evaluation.ablation.run import ablate, ablate_source
@@ -121,10 +121,12 @@ def test_who_draws_map_and_boxes_follows_them_and_nothing_else(told):
         assert found[f"map, {way}"].verdict == FOLLOWED, way
     assert found["boxes, zero"].verdict == FOLLOWED
     assert found["map, zero"].follows.value == 1
-    assert found["map, mirror"].follows.value == pytest.approx(1, abs=0.15)
-    assert found["boxes, mirror"].follows.value == pytest.approx(1, abs=0.15)
-    assert {of.verdict for of in found.values() if of.alteration.part not in ("map", "boxes")} <= {IGNORED, UNTESTED, "unclear"}
-    assert all(of.change.value == 0 for name, of in found.items() if name.split(",")[0] not in ("map", "boxes") and of.towns)
+    # The cars that stay where they were hide a part of the mirrored road.
+    assert found["map, mirror"].follows.value > 0.7
+    others = [of for of in found.values() if of.alteration.part not in ("map", "boxes")]
+    # Of one altered town there is no interval.
+    assert all(of.verdict == (UNTESTED, UNCLEAR, IGNORED)[of.towns] for of in others)
+    assert all(of.change.value == 0 for of in others if of.towns)
 
 
 def test_who_paints_the_time_of_day_it_is_told_follows_that(told):
@@ -199,7 +201,7 @@ def test_the_report_of_a_model(kit, monkeypatch):
     assert report["protocol"]["segmenter_sha256"] == "judge"
     assert (report["model"]["model_sha256"], report["model"]["steps"], report["command"]) == ("abc", 1, "it")
     assert list(report["alterations"]) == ["map, mirror", "camera, zero"]
-    assert report["alterations"]["camera, zero"]["verdict"] in (USED, IGNORED, "unclear")
+    assert report["alterations"]["camera, zero"]["verdict"] in (USED, IGNORED, UNCLEAR)
     again = ablate(candidate, towns=2, frames=2, steps=1, alterations=alterations, command="it")
     assert again == report
     table = ablation_table(report).splitlines()
