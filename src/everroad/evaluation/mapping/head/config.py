@@ -18,7 +18,7 @@ class MapHeadConfig:
     The window is the ground ahead. Of it only what the camera sees is to be found (``seen.seen_area``).
     """
 
-    widths: tuple[int, int, int, int] = (16, 32, 48, 64)
+    widths: tuple[int, int, int, int] = (24, 48, 72, 96)
     ground: tuple[int, int] = (32, 64)
     query: int = 64
     queries: int = 24

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from everroad.data.addressing import addressed_generator
 from everroad.evaluation.damage import DamageConfig, damaged, draw_damage
 from everroad.evaluation.detector.codes import Lens
+from everroad.evaluation.features.files import begin_as_learnt
 from everroad.evaluation.labelled_clips import LabelledClips, LabelledSet, labelled_clips
 from everroad.evaluation.mapping.elements import MAP_CLASSES
 from everroad.evaluation.mapping.head.config import CELL_M, MapHeadConfig
@@ -48,9 +49,11 @@ class MapBatch:
 @dataclass(frozen=True, kw_only=True)
 class MapHeadRecipe(Recipe):
     """Weights of what is drawn on the ground, of the lines that cells tell, of the queries' classes and of their lines, beside
-    the heat map's loss. Half of the pictures are mirrored."""
+    the heat map's loss. Half of the pictures are mirrored. With ``learnt_trunk`` the trunk begins as that of the packaged
+    feature network."""
 
     batch: int = 16
+    learnt_trunk: bool = True
     drawn: float = 5.0
     told: float = 0.5
     kinds: float = 2.0
@@ -84,7 +87,10 @@ class MapHeadRecipe(Recipe):
         return Path(self.cache_dir or Path.home() / ".cache" / "everroad" / f"labelled-{self.clips.seed}")
 
     def build(self) -> nn.Module:
-        return MapHead(self.network)
+        head = MapHead(self.network)
+        if self.learnt_trunk:
+            begin_as_learnt(head, self.network.widths)
+        return head
 
     def free_fields(self) -> tuple[str, ...]:
         return (*super().free_fields(), "workers", "cache_dir")
@@ -170,7 +176,7 @@ def mirrored_batch(batch: MapBatch, which: Bool[Tensor, "b"]) -> MapBatch:
 MAP_HEAD_RECIPES: dict[str, Recipe] = {
     "town-map-head": MapHeadRecipe(
         name="town-map-head",
-        train_steps=6000,
+        train_steps=3000,
         optimiser=OptimiserConfig(learning_rate=2e-3, warmup_steps=200, ema_decay=0.995, gradient_clip=10.0),
         loop=LoopConfig(checkpoint_steps=500, checkpoint_minutes=5.0),
     ),
