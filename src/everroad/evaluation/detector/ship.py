@@ -21,6 +21,7 @@ from everroad.evaluation.detector.files import save_detector
 from everroad.evaluation.detector.network import Detector, DetectorMemory, boxes_of
 from everroad.evaluation.detector.recipe import DETECTOR_RECIPES, DetectorRecipe
 from everroad.evaluation.features.network import as_input
+from everroad.evaluation.judge_files import as_stored
 from everroad.evaluation.reference import evaluation_seeds, open_town
 from everroad.evaluation.run.observer import NEAR
 from everroad.evaluation.run.shown import View, as_batch, lenses, view_of
@@ -70,6 +71,7 @@ def ship(run_dir: Path, path: Path) -> dict[str, Any]:
     assert isinstance(recipe, DetectorRecipe)
     network = Detector(recipe.network)
     load_weights(network, load_run_weights(run_dir), str(run_dir))
+    as_stored(network)
     network.eval()
     card = {
         "name": "town-detector",

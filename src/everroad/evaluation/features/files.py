@@ -40,8 +40,6 @@ def begin_as_learnt(judge: Any, widths: tuple[int, ...]) -> None:
     features, _ = load_packaged_features()
     if widths != features.config.widths:
         wanted, got = features.config.widths, widths
-        raise ValueError(
-            f"learnt_trunk: expected the widths {wanted} of town-features, got {got}; use learnt_trunk=false"
-        )
+        raise ValueError(f"learnt_trunk: expected the widths {wanted} of town-features, got {got}; use learnt_trunk=false")
     for part in ("trunk", "neck"):
         load_weights(getattr(judge, part), getattr(features, part).state_dict(), KIND)

@@ -52,7 +52,7 @@ class MapHeadRecipe(Recipe):
     the heat map's loss. Half of the pictures are mirrored. With ``learnt_trunk`` the trunk begins as that of the packaged
     feature network."""
 
-    batch: int = 16
+    batch: int = 8
     learnt_trunk: bool = True
     drawn: float = 5.0
     told: float = 0.5
@@ -176,7 +176,7 @@ def mirrored_batch(batch: MapBatch, which: Bool[Tensor, "b"]) -> MapBatch:
 MAP_HEAD_RECIPES: dict[str, Recipe] = {
     "town-map-head": MapHeadRecipe(
         name="town-map-head",
-        train_steps=3000,
+        train_steps=2200,
         optimiser=OptimiserConfig(learning_rate=2e-3, warmup_steps=200, ema_decay=0.995, gradient_clip=10.0),
         loop=LoopConfig(checkpoint_steps=500, checkpoint_minutes=5.0),
     ),

@@ -10,6 +10,7 @@ from typing import Any
 
 from everroad.data.clips import FRAME_RATE_HZ
 from everroad.evaluation.detector.codes import Lens
+from everroad.evaluation.judge_files import as_stored
 from everroad.evaluation.labelled_clips import LabelledClips, LabelledSet, labelled_clips
 from everroad.evaluation.mapping.ground_truth import map_elements
 from everroad.evaluation.mapping.head.files import save_map_head
@@ -67,6 +68,7 @@ def ship(run_dir: Path, path: Path, cache_dir: Path) -> dict[str, Any]:
     assert isinstance(recipe, MapHeadRecipe)
     network = MapHead(recipe.network)
     load_weights(network, load_run_weights(run_dir), str(run_dir))
+    as_stored(network)
     network.eval()
     held_out = replace(recipe.clips, seed=1, towns=HELD_OUT_TOWNS)
     clips = labelled_clips(held_out, cache_dir, 1)
