@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from everroad.evaluation.protocols import PROTOCOLS
@@ -29,6 +29,13 @@ def warnings(report: Report) -> list[str]:
     changed = [] if named is None else [key for key, value in named.to_json().items() if _other(protocol, key, value)]
     if changed:
         found.append(f"The protocol {protocol['name']} was changed: {', '.join(key.replace('_', ' ') for key in changed)}.")
+    for source in report["sources"]:
+        for name, first in _first_windows(source):
+            if first["value"] <= 0 or (first.get("interval") and first["interval"][0] <= 0):
+                found.append(
+                    f"{source['name']}: the {name} drift ratio says little, since the first window is not surely above the "
+                    "floor; read the late value."
+                )
     if towns == 1:
         found.append("One scenario: there are no intervals.")
     for network in report.get("public_networks") or []:
@@ -36,6 +43,16 @@ def warnings(report: Report) -> list[str]:
         if files:
             found.append(f"Not the published weights: {', '.join(files)} of {network.get('name')}.")
     return found
+
+
+def _first_windows(source: Report) -> Iterator[tuple[str, Report]]:
+    """Of each drift ratio that the source has the distance's name and its value in the first window."""
+    drift = source.get("drift", {})
+    for key, measure in drift.items():
+        name = key.removesuffix(" drift ratio")
+        first = drift.get(f"{name} above floor, first window")
+        if name != key and measure["valid"] and first is not None and first["valid"]:
+            yield name, first
 
 
 def _other(protocol: Report, key: str, value: Any) -> bool:

@@ -31,15 +31,14 @@ def rounded_axis(low: float, high: float, start: float, end: float, about: int =
     """An axis around the values with some ``about`` steps of 1, 2 or 5; one that is wide enough also where all are the same."""
     size = max(abs(low), abs(high))
     if high - low <= 1e-6 * size or high == low:
-        around = 0.1 * size or 1.0
-        low, high = low - around, high + around
+        low, high = (low - 0.1 * size, high + 0.1 * size) if size else (0.0, 1.0)
     step = _step((high - low) / about)
     return Axis(math.floor(low / step + 1e-6) * step, math.ceil(high / step - 1e-6) * step, start, end, step)
 
 
-def frames_axis(last: int, start: float, end: float, about: int = 6) -> Axis:
-    """Frames 0 to ``last``."""
-    return Axis(0.0, float(last), start, end, max(_step(last / about), 1.0))
+def frames_axis(last: int, window: int, start: float, end: float, about: int = 6) -> Axis:
+    """Frames 0 to ``last``, with ticks at the ends of windows."""
+    return Axis(0.0, float(last), start, end, window * max(_step(last / window / about), 1.0))
 
 
 def _step(rough: float) -> float:

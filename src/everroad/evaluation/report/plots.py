@@ -13,9 +13,10 @@ from everroad.evaluation.report.markup import Markup, element, joined
 from everroad.evaluation.report.panels import Line, Panel, Point
 
 _WIDTH, _PLOT_HEIGHT = 380, 150
-_LEFT, _RIGHT, _TOP, _BOTTOM, _LEGEND_ROW = 52, 12, 40, 38, 16
+_LEFT, _RIGHT, _TOP, _GAP, _BOTTOM, _LEGEND_ROW = 52, 14, 40, 10, 38, 16
 _TITLE_LETTERS, _NAME_LETTERS = 54, 40
 _LETTER_PX = 6.2
+_WINDOW = 40  # of the curve
 
 # On a light and on a dark ground: the painter's grey, then blue, vermilion, green, purple, orange, sky blue.
 COLOURS: tuple[tuple[str, str], ...] = (
@@ -55,11 +56,11 @@ def svg_inline(panel: Panel) -> Markup:
 
 def _svg(panel: Panel, *first: Markup, **attributes: object) -> Markup:
     legend, rows = _legend(panel.lines)
-    top = _TOP + _LEGEND_ROW * rows
+    top = _TOP + _LEGEND_ROW * rows + _GAP
     height = top + _PLOT_HEIGHT + _BOTTOM
     ends = [end for line in panel.lines for point in line.points for end in _extent(point)]
     up = rounded_axis(min(ends), max(ends), top + _PLOT_HEIGHT, top)
-    along = frames_axis(panel.last, _LEFT, _WIDTH - _RIGHT)
+    along = frames_axis(panel.last, _WINDOW, _LEFT, _WIDTH - _RIGHT)
     return element(
         "svg",
         *first,

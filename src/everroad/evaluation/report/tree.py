@@ -63,8 +63,12 @@ def missing_because(path: Path, painters: Any, report: Mapping[str, Any], *, own
     """
     frames, towns = report["protocol"]["frames"], len(report["protocol"]["scenarios"])
     group, name = path[0], path[-1]
+    if group in ("realism", "drift") and towns < 2:
+        return "needs two scenarios"
+    if group == "drift" and own:
+        return "nothing above the floor"
     if group in ("realism", "drift"):
-        return "needs two towns" if towns < 2 else "needs more frames"
+        return "needs more frames"
     if own and name.startswith("psnr"):
         return "these are its own pictures"
     if name.startswith("share ") and is_measure(painters) and painters["valid"] and painters["value"] == 0:
