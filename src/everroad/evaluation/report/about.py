@@ -69,7 +69,8 @@ def warning_list(report: Report) -> Markup:
 def protocol_table(report: Report) -> Markup:
     """Every field; those that the source does not say are marked."""
     protocol = report["protocol"]
-    ours = protocol.get("ours", [])
+    # A report's scenarios are those it has, beside the number that the source had.
+    ours = {"scenarios_of_the_source" if name == "scenarios" else name for name in protocol.get("ours", [])}
     rows = [
         element(
             "tr",
@@ -134,8 +135,13 @@ def plain(value: Any) -> Markup:
         return fields(value)
     if isinstance(value, list) and any(isinstance(part, Mapping | list) for part in value):
         return element("div", (plain(part) for part in value))
-    text = ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)
-    return element("span", text)
+    return element("span", ", ".join(map(_word, value)) if isinstance(value, list) else _word(value))
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _json(value: Any) -> Markup:

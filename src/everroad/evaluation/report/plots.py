@@ -26,27 +26,31 @@ COLOURS: tuple[tuple[str, str], ...] = (
 
 
 def _style() -> str:
-    def of(column: int, ink: str, faint: str) -> str:
+    def of(column: int, ground: str, ink: str, faint: str) -> str:
         rules = [
             f".s{i} .line,.s{i} .whisker{{stroke:{pair[column]}}}.s{i} .dot,.s{i} .band{{fill:{pair[column]}}}"
             for i, pair in enumerate(COLOURS)
         ]
-        return f".plot text{{fill:{ink}}}.plot .grid{{stroke:{faint}}}.plot .edge{{stroke:{ink}}}" + "".join(rules)
+        return (
+            f".plot .ground{{fill:{ground}}}.plot text{{fill:{ink}}}.plot .grid{{stroke:{faint}}}.plot .edge{{stroke:{ink}}}"
+            + "".join(rules)
+        )
 
     fixed = (
         ".plot text{font:11px system-ui,sans-serif}.plot .title{font-weight:600;font-size:12px}.plot .said{font-size:10.5px}"
         ".plot .line{fill:none;stroke-width:2}.plot .painter .line{stroke-dasharray:5 4;stroke-width:1.6}"
         ".plot .band{opacity:.18}.plot .grid{stroke-width:1}.plot .edge{stroke-width:1}.plot .whisker{stroke-width:1.5}"
     )
-    return f"{fixed}{of(0, '#202124', '#e3e5e8')}@media(prefers-color-scheme:dark){{{of(1, '#e8eaed', '#3a3d42')}}}"
+    return f"{fixed}{of(0, '#ffffff', '#202124', '#e3e5e8')}@media(prefers-color-scheme:dark){{{of(1, '#17181a', '#e8eaed', '#3a3d42')}}}"
 
 
 STYLE = _style()
 
 
 def svg_file(panel: Panel) -> bytes:
-    """The panel as a file that stands on its own, without a background."""
-    return (f"{_svg(panel, element('style', Markup(STYLE)), xmlns='http://www.w3.org/2000/svg')}\n").encode()
+    """The panel as a file that stands on its own; its ground goes with its ink, wherever it is shown."""
+    ground = element("rect", width="100%", height="100%", class_="ground")
+    return f"{_svg(panel, element('style', Markup(STYLE)), ground, xmlns='http://www.w3.org/2000/svg')}\n".encode()
 
 
 def svg_inline(panel: Panel) -> Markup:
