@@ -1,0 +1,148 @@
+"""What the numbers are worth: protocol, judges, networks, hardware, versions, and what to be warned of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from everroad.evaluation.protocols import PROTOCOLS
+from everroad.evaluation.report.markup import Markup, details, element
+
+Report = Mapping[str, Any]
+_SHOWN_OF_JUDGES = ("sha256", "purpose", "parameters", "data", "command", "git_commit", "scores", "scores_of", "scores_mean")
+
+
+def warnings(report: Report) -> list[str]:
+    """Where the run is not what the protocol's source did, and what else makes numbers say less; a sentence each."""
+    protocol, found = report["protocol"], []
+    towns, asked = len(protocol["scenarios"]), protocol.get("scenarios_of_the_source")
+    if asked is not None and towns < asked:
+        found.append(
+            f"Fewer scenarios than the source used: {towns} of {asked}. Fréchet distances fall with the number of samples; "
+            "read them beside their floor."
+        )
+    made, rate = protocol.get("made_at_hz"), protocol.get("frame_rate_hz")
+    if made is not None and rate is not None and made != rate:
+        found.append(f"Another frame rate than the source's: {made:g} frames a second, where the source has {rate:g}.")
+    named = PROTOCOLS.get(protocol["name"])
+    changed = [] if named is None else [key for key, value in named.to_json().items() if _other(protocol, key, value)]
+    if changed:
+        found.append(f"The protocol {protocol['name']} was changed: {', '.join(key.replace('_', ' ') for key in changed)}.")
+    for source in report["sources"]:
+        for name, first in _first_windows(source):
+            if first["value"] <= 0 or (first.get("interval") and first["interval"][0] <= 0):
+                found.append(
+                    f"{source['name']}: the {name} drift ratio says little, since the first window is not surely above the "
+                    "floor; read the late value."
+                )
+    if towns == 1:
+        found.append("One scenario: there are no intervals.")
+    for network in report.get("public_networks") or []:
+        files = [of["file"] for of in network.get("weights", []) if not of.get("published", True)]
+        if files:
+            found.append(f"Not the published weights: {', '.join(files)} of {network.get('name')}.")
+    return found
+
+
+def _first_windows(source: Report) -> Iterator[tuple[str, Report]]:
+    """Of each drift ratio that the source has the distance's name and its value in the first window."""
+    drift = source.get("drift", {})
+    for key, measure in drift.items():
+        name = key.removesuffix(" drift ratio")
+        first = drift.get(f"{name} above floor, first window")
+        if name != key and measure["valid"] and first is not None and first["valid"]:
+            yield name, first
+
+
+def _other(protocol: Report, key: str, value: Any) -> bool:
+    """``scenarios`` are names in a report, and ``ours`` says only whose choice a field was."""
+    return key not in ("scenarios", "ours") and protocol.get(key) != value
+
+
+def warning_list(report: Report) -> Markup:
+    """The warnings, or nothing."""
+    found = warnings(report)
+    return element("ul", (element("li", text) for text in found), class_="warnings") if found else Markup()
+
+
+def protocol_table(report: Report) -> Markup:
+    """Every field; those that the source does not say are marked."""
+    protocol = report["protocol"]
+    # A report's scenarios are those it has, beside the number that the source had.
+    ours = {"scenarios_of_the_source" if name == "scenarios" else name for name in protocol.get("ours", [])}
+    rows = [
+        element(
+            "tr",
+            element("th", name.replace("_", " "), scope="row"),
+            element("td", plain(value)),
+            element("td", "ours: the source does not say" if name in ours else ""),
+        )
+        for name, value in protocol.items()
+    ]
+    return element("div", element("table", rows, class_="fields"), class_="wide")
+
+
+def judges_section(report: Report) -> Markup:
+    """Of each network that judged its sha256 and scores, and its whole card folded away."""
+    parts = []
+    for name, card in report["judges"].items():
+        shown = {key: card[key] for key in _SHOWN_OF_JUDGES if key in card}
+        parts += [element("h3", name), fields(shown), details("whole card", _json(card))]
+    networks = report.get("public_networks")
+    parts.append(element("h3", "public networks"))
+    if networks:
+        parts += [fields(network) for network in networks]
+    else:
+        said = "None: FID, KID, FVD and LPIPS were not measured. town-FID, town-KID and town-FVD are no substitutes for them."
+        parts.append(element("p", said))
+    return element("div", parts)
+
+
+def sources_section(report: Report) -> Markup:
+    """What each source is."""
+    parts = []
+    for source in report["sources"]:
+        described = source["described"]
+        short = {key: value for key, value in described.items() if not isinstance(value, Mapping)}
+        parts += [element("h3", source["name"]), fields(short)]
+        parts += [details(key, _json(value)) for key, value in described.items() if isinstance(value, Mapping)]
+    return element("div", parts)
+
+
+def seconds_table(report: Report) -> Markup:
+    """Seconds by stage, and of all together."""
+    seconds = report.get("seconds", {})
+    rows = [*seconds.items(), ("together", sum(seconds.values()))]
+    body = [
+        element("tr", element("th", name, scope="row"), element("td", f"{value:,.1f}", class_="number")) for name, value in rows
+    ]
+    return element("table", body, class_="fields")
+
+
+def fields(mapping: Report) -> Markup:
+    """Names and values."""
+    rows = [
+        element("tr", element("th", str(name).replace("_", " "), scope="row"), element("td", plain(value)))
+        for name, value in mapping.items()
+    ]
+    return element("div", element("table", rows, class_="fields"), class_="wide")
+
+
+def plain(value: Any) -> Markup:
+    """Any JSON in words."""
+    if isinstance(value, Mapping):
+        return fields(value)
+    if isinstance(value, list) and any(isinstance(part, Mapping | list) for part in value):
+        return element("div", (plain(part) for part in value))
+    return element("span", ", ".join(map(_word, value)) if isinstance(value, list) else _word(value))
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _json(value: Any) -> Markup:
+    return element("pre", json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,56 @@
+"""The few measures that come first, in the page, its plots and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from everroad.evaluation.report.tree import Path, at
+from everroad.evaluation.run.observer import NEAR_M
+
+_CARS = f"car AP at 2 m within {NEAR_M:g} m"
+
+
+@dataclass(frozen=True)
+class Row:
+    """``path`` begins with the group. ``optional``: only where it was measured; ``beside``: stands to the row above."""
+
+    title: str
+    path: Path
+    optional: bool = False
+    beside: bool = False
+
+    @property
+    def where(self) -> Path:
+        """Where it stands in a source's part of the report."""
+        return self.path if self.path[0] == "drift" else ("measures", *self.path)
+
+
+ROWS: tuple[Row, ...] = (
+    Row("layout share", ("layout", "share mean")),
+    Row("layout share of what is told", ("layout", "share told"), beside=True),
+    Row("town-KID above floor", ("realism", "town-KID above floor")),
+    Row("town-KID drift ratio", ("drift", "town-KID drift ratio")),
+    Row("town-KID above floor, first window", ("drift", "town-KID above floor, first window"), beside=True),
+    Row("town-KID above floor, last window", ("drift", "town-KID above floor, last window"), beside=True),
+    Row("town-FVD", ("realism", "town-FVD")),
+    Row("town-FVD floor", ("realism", "town-FVD floor"), beside=True),
+    Row("FID", ("realism", "FID"), optional=True),
+    Row("FID floor", ("realism", "FID floor"), optional=True, beside=True),
+    Row("FVD", ("realism", "FVD"), optional=True),
+    Row("FVD floor", ("realism", "FVD floor"), optional=True, beside=True),
+    Row("share of car AP", ("boxes", f"share {_CARS}")),
+    Row(_CARS, ("boxes", _CARS), beside=True),
+    Row("ego speed error", ("consistency", "ego motion", "speed error")),
+    Row("identity share", ("consistency", "identity", "share identity")),
+    Row("gradient energy", ("pictures", "gradient energy")),
+    Row("colour error, ΔE*ab", ("pictures", "colour error")),
+)
+
+
+def headline(report: Mapping[str, Any]) -> Iterator[Row]:
+    """The rows for this report."""
+    for row in ROWS:
+        if not row.optional or any(at(source, row.where) is not None for source in report["sources"]):
+            yield row
