@@ -41,7 +41,8 @@ def _style() -> str:
         ".plot .line{fill:none;stroke-width:2}.plot .painter .line{stroke-dasharray:5 4;stroke-width:1.6}"
         ".plot .band{opacity:.18}.plot .grid{stroke-width:1}.plot .edge{stroke-width:1}.plot .whisker{stroke-width:1.5}"
     )
-    return f"{fixed}{of(0, '#ffffff', '#202124', '#e3e5e8')}@media(prefers-color-scheme:dark){{{of(1, '#17181a', '#e8eaed', '#3a3d42')}}}"
+    light, dark = of(0, "#ffffff", "#202124", "#e3e5e8"), of(1, "#17181a", "#e8eaed", "#3a3d42")
+    return f"{fixed}{light}@media(prefers-color-scheme:dark){{{dark}}}"
 
 
 STYLE = _style()
