@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everroad.evaluation.measure import DRAWS, INVALID, Measure, Window, curve_windows, measures_to_json, pooled, town_draws
+from everroad.evaluation.measure import (
+    DRAWS,
+    INVALID,
+    Measure,
+    Window,
+    combined,
+    curve_windows,
+    linearised,
+    measures_to_json,
+    pooled,
+    town_draws,
+)
 
 
 def ratio(rows: np.ndarray) -> np.ndarray:
@@ -84,3 +95,46 @@ def test_json_of_nested_measures() -> None:
     found = measures_to_json(tree)
     assert found["a"]["b"] == {"value": 0.123457, "valid": True, "interval": [0.1, 0.2]}
     json.dumps(found, allow_nan=False)
+
+
+def test_a_difference_of_measures_on_the_same_towns_has_the_draws_of_its_own() -> None:
+    values = np.random.default_rng(3).normal(5.0, 2.0, (12, 1))
+    one = np.ones((12, 1))
+    first, second = (pooled(np.concatenate([of, one], 1), ratio) for of in (values, values + 1))
+    apart = combined(lambda a, b: b - a, first, second)
+    assert apart.value == pytest.approx(1.0)
+    assert apart.interval == pytest.approx((1.0, 1.0))  # of each draw of towns, whatever the towns
+    assert first.interval is not None
+    assert first.interval[1] - first.interval[0] > 0.5
+
+
+def test_what_is_made_of_an_invalid_measure_is_invalid() -> None:
+    one = pooled(np.array([[1.0, 2.0], [3.0, 4.0]]), ratio)
+    assert not combined(lambda a, b: a / b, one, INVALID).valid
+    assert not combined(lambda a, b: a / b, one, Measure(0.0, True)).valid
+    without = combined(lambda a, b: a - b, one, Measure(0.25, True))
+    assert without.valid
+    assert without.interval is None
+
+
+def test_the_linear_part_of_a_mean_is_the_bootstrap_itself() -> None:
+    values = np.random.default_rng(4).normal(0.0, 1.0, 9)
+    own = pooled(np.stack([values, np.ones(9)], 1), ratio)
+    linear = linearised(float(values.mean()), np.array([np.delete(values, i).mean() for i in range(9)]))
+    assert own.draws is not None
+    assert linear.draws is not None
+    np.testing.assert_allclose(linear.draws, own.draws, atol=1e-12)
+
+
+def test_the_interval_of_a_dear_statistic_is_about_that_of_its_draws() -> None:
+    values = np.random.default_rng(5).normal(3.0, 1.0, 40)
+    squares = pooled(np.stack([values, values**2, np.ones(40)], 1), lambda r: r[:, 1] / r[:, 2] - (r[:, 0] / r[:, 2]) ** 2)
+    linear = linearised(float(values.var()), np.array([np.delete(values, i).var() for i in range(40)]))
+    assert squares.interval is not None
+    assert linear.interval is not None
+    np.testing.assert_allclose(linear.interval, squares.interval, rtol=0.15)
+
+
+def test_two_towns_are_too_few_to_leave_one_out() -> None:
+    assert linearised(1.0, np.array([1.0, 2.0])) == Measure(1.0, True)
+    assert linearised(1.0, np.array([1.0, math.nan, 2.0])).interval is None

@@ -44,4 +44,4 @@ def test_each_light_has_its_own_weights_and_one_without_pictures_the_common_ones
 def test_the_packaged_fit_is_loaded_where_there_is_one(preset: str) -> None:
     model = WorldModel(get_preset(preset))
     load_sketch(model)
-    assert bool(model.sketch.weight.any()) == packaged_path(f"{preset}-sketch.safetensors").is_file()
+    assert bool(model.sketch.weight.any()) == packaged_path(f"{preset}.safetensors").is_file()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from everroad.console import COMPUTE, AtLeastOne, Compute, networks_dtype, progress_bar
 
@@ -49,3 +49,74 @@ def quick(
         report = evaluate_quick(candidates, out, progress=progress, **options)
     if not compute.quiet:
         Console().print(quick_table(report))
+
+
+@evaluate_app.command
+def run(
+    source: str, /, *, out: Path, scenarios: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    protocol: str = "stage-long", towns: AtLeastOne = 16, frames: AtLeastOne | None = None, steps: AtLeastOne | None = None,
+    public: bool = False, overwrite: bool = False, compute: Compute = COMPUTE,
+) -> None:  # fmt: skip
+    """Measure one model, or recorded runs, whole: realism, drift, consistency, obedience, with intervals, into a report.
+
+    Args:
+        source: A preset with packaged weights (town), a weights file (.safetensors), the folder of a training, a run folder of
+            "everroad generate", or a folder of such.
+        out: Folder for report.html, report.json, frames.jsonl and figures.
+        scenarios: Scenario files; for recorded runs those that they were made from, in their order. Without it, evaluation
+            towns.
+        protocol: stage-long, stage-short, wcoda, vista or glad.
+        towns: How many evaluation towns.
+        frames: Another number of frames than the protocol's.
+        steps: Denoise steps a frame; the model's own if not given.
+        public: Measure FID, FVD and LPIPS too, with published weights from the folder that EVERROAD_WEIGHTS names.
+        overwrite: Replace an earlier evaluation in the folder.
+    """
+    _evaluate([source], out, scenarios or [], protocol, towns, frames, steps, public, overwrite, compute)
+
+
+@evaluate_app.command
+def compare(
+    *sources: str, out: Path, scenarios: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    protocol: str = "stage-long", towns: AtLeastOne = 16, frames: AtLeastOne | None = None, steps: AtLeastOne | None = None,
+    public: bool = False, overwrite: bool = False, compute: Compute = COMPUTE,
+) -> None:  # fmt: skip
+    """Measure models or runs side by side: same scenarios, same seeds; differences from the first one have intervals.
+
+    Args:
+        sources: Two or more of what "everroad evaluate run" takes.
+        out: Folder for report.html, report.json, frames.jsonl and figures.
+        scenarios: Scenario files; without them, evaluation towns.
+        protocol: stage-long, stage-short, wcoda, vista or glad.
+        towns: How many evaluation towns.
+        frames: Another number of frames than the protocol's.
+        steps: Denoise steps a frame; each model's own if not given.
+        public: Measure FID, FVD and LPIPS too, with published weights from the folder that EVERROAD_WEIGHTS names.
+        overwrite: Replace an earlier evaluation in the folder.
+    """
+    if len(sources) < 2:
+        raise ValueError(f"compare: expected two sources at least, got {len(sources)}; name more, or use everroad evaluate run")
+    _evaluate(list(sources), out, scenarios or [], protocol, towns, frames, steps, public, overwrite, compute)
+
+
+def _evaluate(
+    named: list[str], out: Path, scenarios: list[Path], protocol: str, towns: int, frames: int | None, steps: int | None,
+    public: bool, overwrite: bool, compute: Compute,
+) -> None:  # fmt: skip
+    from everroad.stream.folder import check_can_be_made
+
+    check_can_be_made(out, "--out")
+    from rich.console import Console
+
+    from everroad.evaluation.report.table import report_tables
+    from everroad.evaluation.run.command import Asked, evaluate_named
+
+    asked = Asked(
+        tuple(named), out, tuple(scenarios), protocol, towns, frames, steps, public, overwrite,
+        compute.device, networks_dtype(compute), compute.threads, shlex.join(["everroad", *sys.argv[1:]]),
+    )  # fmt: skip
+    with progress_bar("evaluate", compute.quiet) as progress:
+        report = evaluate_named(asked, progress)
+    if not compute.quiet:
+        for table in report_tables(report):
+            Console().print(table)

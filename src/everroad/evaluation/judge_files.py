@@ -14,10 +14,12 @@ from everroad.data.tensor_files import save_tensors
 from everroad.model.checkpoint import file_sha256, load_weights, read_safetensors
 from everroad.model.config import config_from_json, config_to_json
 
+UNIT = ".unit"
+
 
 def save_judge(module: nn.Module, config: Any, kind: str, version: int, path: Path, card: Mapping[str, Any]) -> None:
-    """Writes ``path`` and its card (same name, ``.json``), each beside and renamed. Kernels are stored in bfloat16."""
-    tensors = {name: _stored(tensor) for name, tensor in module.state_dict().items()}
+    """Writes ``path`` and its card (same name, ``.json``), each beside and renamed. Kernels are stored in 8 bits."""
+    tensors = {name: part for of in module.state_dict().items() for name, part in stored(*of).items()}
     beside, card_beside = path.with_name(path.name + ".part"), path.with_name(path.name + ".card.part")
     save_tensors(tensors, beside, {"format_version": str(version), "kind": kind, "config": json.dumps(config_to_json(config))})
     whole = {**card, "format_version": version, "kind": kind, "sha256": file_sha256(beside)}
@@ -26,9 +28,32 @@ def save_judge(module: nn.Module, config: Any, kind: str, version: int, path: Pa
     card_beside.replace(path.with_suffix(".json"))
 
 
-def _stored(tensor: Tensor) -> Tensor:
+def stored(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """What the file holds of a tensor: of a kernel whole numbers from -127 to 127 and, for each output, what 1 of them is."""
     tensor = tensor.detach().cpu().contiguous()
-    return tensor.to(torch.bfloat16) if tensor.ndim > 1 else tensor
+    if tensor.ndim < 2:
+        return {name: tensor}
+    unit = tensor.float().abs().flatten(1).amax(1).clamp(min=1e-12) / 127
+    return {name: (tensor.float() / _along(unit, tensor)).round().to(torch.int8), f"{name}{UNIT}": unit}
+
+
+def restored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file as the network has them."""
+    return {
+        name: tensor.float() * _along(tensors[f"{name}{UNIT}"], tensor) if f"{name}{UNIT}" in tensors else tensor
+        for name, tensor in tensors.items()
+        if not name.endswith(UNIT)
+    }
+
+
+def as_stored(module: nn.Module) -> None:
+    """Gives a network the weights that its file will have, so that what is said of it is said of what ships."""
+    tensors = {name: part for of in module.state_dict().items() for name, part in stored(*of).items()}
+    module.load_state_dict(restored(tensors))
+
+
+def _along(unit: Tensor, kernel: Tensor) -> Tensor:
+    return unit.view(-1, *[1] * (kernel.ndim - 1))
 
 
 def read_judge(path: Path, kind: str, version: int, config_class: type[Any]) -> tuple[Any, dict[str, Tensor], dict[str, Any]]:
@@ -56,7 +81,7 @@ def load_judge(
     today = config_class().classes
     if config.classes != today:
         raise ValueError(f"{path}: expected the classes {', '.join(today)}, got {', '.join(config.classes)}; train it again")
-    return filled(build(config), tensors, path), card
+    return filled(build(config), restored(tensors), path), card
 
 
 def filled(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> Any:

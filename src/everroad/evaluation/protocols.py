@@ -73,31 +73,31 @@ PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
         Protocol(
-            "stage-short", "STAGE (Wang et al. 2025), Table I, short: 16 frames 12 Hz; its code: I3D-400, plain resize",
-            frames=16, frame_rate_hz=12, start="left out", clip_frames=16, clip_stride=0, picture_stride=1,
+            "stage-short", "STAGE (Wang et al. 2025), Table I, short: 16 frames at 12 Hz; code: I3D-400, plain resize",
+            frames=16, frame_rate_hz=12.0, start="left out", clip_frames=16, clip_stride=0, picture_stride=1,
             picture_preparation="pytorch-fid", clip_preparation="resize", scenarios=150,
             ours=("start", "picture_stride", "scenarios"),
         ),
         Protocol(
-            "stage-long", "STAGE (Wang et al. 2025), Table I, long: up to 240 frames 12 Hz; its code: I3D-400, plain resize",
-            frames=240, frame_rate_hz=12, start="left out", clip_frames=16, clip_stride=8, picture_stride=4,
+            "stage-long", "STAGE (Wang et al. 2025), Table I, long: up to 240 frames at 12 Hz; code: I3D-400, plain resize",
+            frames=240, frame_rate_hz=12.0, start="left out", clip_frames=16, clip_stride=8, picture_stride=4,
             picture_preparation="pytorch-fid", clip_preparation="resize", scenarios=150,
             ours=("start", "clip_frames", "clip_stride", "picture_stride", "scenarios"),
         ),
         Protocol(
             "wcoda", "W-CODA 2024, track 2: the first 16 frames of 150 scenes at 12 Hz, four generations each",
-            frames=16, frame_rate_hz=12, start="left out", clip_frames=16, clip_stride=0, picture_stride=1,
+            frames=16, frame_rate_hz=12.0, start="left out", clip_frames=16, clip_stride=0, picture_stride=1,
             picture_preparation="pytorch-fid", clip_preparation="wcoda", scenarios=150, ours=("start", "picture_stride"),
         ),
         Protocol(
             "vista", "Vista (Gao et al. 2024): 25 frames at 10 Hz, FID without the start picture by torchmetrics",
-            frames=24, frame_rate_hz=10, start="left out", clip_frames=24, clip_stride=0, picture_stride=1,
+            frames=24, frame_rate_hz=10.0, start="left out", clip_frames=24, clip_stride=0, picture_stride=1,
             picture_preparation="torch-fidelity", clip_preparation="short-side-crop", scenarios=5369,
             ours=("clip_frames", "clip_preparation"),
         ),
         Protocol(
             "glad", "Glad (2025): clips of 8 frames on nuScenes; its distances' preparation is not published",
-            frames=8, frame_rate_hz=12, start="left out", clip_frames=8, clip_stride=0, picture_stride=1,
+            frames=8, frame_rate_hz=12.0, start="left out", clip_frames=8, clip_stride=0, picture_stride=1,
             picture_preparation="pytorch-fid", clip_preparation="resize", scenarios=150,
             ours=("frame_rate_hz", "start", "picture_stride", "picture_preparation", "clip_preparation", "scenarios"),
         ),

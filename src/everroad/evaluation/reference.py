@@ -16,11 +16,10 @@ from everroad.conditions.types import Conditions
 from everroad.data.blocks import FIRST_EVALUATION_SEED
 from everroad.evaluation.first_frame_baselines import FASTER_THAN_MPS, ego_speeds
 from everroad.evaluation.persistence import Masks, instance_masks
-from everroad.model.config import ModelConfig
 from everroad.render.painter import Painter
 from everroad.scenario.town import author_town
 from everroad.scenario.types import Scenario
-from everroad.stream.source import Source, make_source
+from everroad.stream.source import PictureFormat, Source, make_source
 
 
 @dataclass(frozen=True)
@@ -84,13 +83,13 @@ def evaluation_seeds(towns: int) -> list[int]:
     return list(range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + towns))
 
 
-def open_town(seed: int, frames: int, config: ModelConfig) -> EvaluationTown:
+def open_town(seed: int, frames: int, config: PictureFormat) -> EvaluationTown:
     """A town of frames 0 to ``frames``, at a model's size and frame rate."""
     scenario = author_town(seed, seconds=(frames + 1) / config.frame_rate_hz, frame_rate_hz=config.frame_rate_hz)
     return open_scenario(scenario, frames, config, seed, "")
 
 
-def open_scenario(scenario: Scenario, frames: int, config: ModelConfig, seed: int, label: str) -> EvaluationTown:
+def open_scenario(scenario: Scenario, frames: int, config: PictureFormat, seed: int, label: str) -> EvaluationTown:
     """A scenario of which frames 0 to ``frames`` are evaluated. Raises ``ValueError`` for one that is too short, or without a
     camera."""
     source = make_source(scenario, config)

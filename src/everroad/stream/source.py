@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,7 +17,6 @@ from everroad.conditions.build import build_conditions
 from everroad.conditions.rig import fit_camera, fit_image, front_camera, undistort_image
 from everroad.conditions.types import Conditions
 from everroad.media import read_image
-from everroad.model.config import ModelConfig
 from everroad.render.painter import Painter
 from everroad.scenario.images import recorded_path
 from everroad.scenario.resample import resample
@@ -25,6 +25,26 @@ from everroad.scenario.types import Camera, Scenario
 Picture = UInt8[ndarray, "h w 3"]
 # A start picture smaller than the frame by more than this shows the model nothing (ours).
 MOST_ENLARGED = 8
+
+
+@runtime_checkable
+class PictureFormat(Protocol):
+    """Size and rate of a model's pictures."""
+
+    @property
+    def height_px(self) -> int:
+        """Rows."""
+        ...
+
+    @property
+    def width_px(self) -> int:
+        """Columns."""
+        ...
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames a second."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +93,7 @@ class Source:
 
 def make_source(
     scenario: Scenario,
-    config: ModelConfig,
+    config: PictureFormat,
     camera_name: str | None = None,
     image_folder: Path | None = None,
     vertical_anchor: float = 0.5,

@@ -76,14 +76,15 @@ def fit_sketch(preset: str, path: Path, towns: int = TOWNS) -> None:
 
 
 def load_sketch(model: WorldModel) -> None:
-    """Puts the packaged fit in place, and the network on top of it where packaged weights have one; a size for which nothing
-    was fitted keeps zero, which is no sketch."""
+    """Puts the packaged sketch in place: of the packaged weights, with the network on top of it, or of a fit alone; a size for
+    which nothing was fitted keeps zero, which is no sketch."""
     fit, weights = (packaged_path(f"{model.config.name}{end}.safetensors") for end in ("-sketch", ""))
-    found = read_safetensors(fit)[0] if fit.is_file() else {}
     if weights.is_file():
-        named = read_safetensors(weights)[0].items()
-        found |= {name.removeprefix(SKETCH): t for name, t in named if name.startswith(f"{SKETCH}detail.")}
-    load_weights(model.sketch, model.sketch.state_dict() | found, str(fit))
+        tensors = read_safetensors(weights)[0].items()
+        found = {name.removeprefix(SKETCH): tensor for name, tensor in tensors if name.startswith(SKETCH)}
+    else:
+        found = read_safetensors(fit)[0] if fit.is_file() else {}
+    load_weights(model.sketch, model.sketch.state_dict() | found, str(weights if weights.is_file() else fit))
 
 
 if __name__ == "__main__":

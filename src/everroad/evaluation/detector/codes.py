@@ -5,7 +5,9 @@ A code is (x, y, z, log length, log width, log height, sin yaw, cos yaw, velocit
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -13,6 +15,20 @@ from torch import Tensor
 
 CODE = 10
 STANDARD_DEPTH_PX = 180.0  # of a lens of so many pixels the depth is told; of a longer one it is so much farther
+
+
+Made = TypeVar("Made")
+
+
+def exactly(function: Callable[..., Made]) -> Callable[..., Made]:
+    """Geometry in float32 whatever the networks around it compute in: bfloat16 would move places by a pixel."""
+
+    @wraps(function)
+    def in_float32(*arguments: Any) -> Made:
+        with torch.autocast(arguments[0].device.type, enabled=False):
+            return function(*arguments)
+
+    return in_float32
 
 
 class Lens(NamedTuple):
@@ -35,6 +51,7 @@ def decode(codes: Float[Tensor, "*n 10"]) -> Float[Tensor, "*n 9"]:
     return torch.cat([codes[..., :3], codes[..., 3:6].clamp(-3.0, 3.5).exp(), yaw, codes[..., 8:10]], -1)
 
 
+@exactly
 def lifted(pixel: Float[Tensor, "b n 2"], dense: Float[Tensor, "b n 8"], lens: Lens) -> Float[Tensor, "b n 10"]:
     """Codes in the ego frame of what a place of the picture tells.
 
@@ -66,6 +83,7 @@ def lifted(pixel: Float[Tensor, "b n 2"], dense: Float[Tensor, "b n 8"], lens: L
     )
 
 
+@exactly
 def told(
     codes: Float[Tensor, "b n 10"], lens: Lens
 ) -> tuple[Float[Tensor, "b n 2"], Float[Tensor, "b n 8"], Float[Tensor, "b n"]]:
@@ -89,6 +107,7 @@ def told(
     return pixel, dense, depth
 
 
+@exactly
 def moved(codes: Float[Tensor, "b n 10"], now_from_then: Float[Tensor, "b 4 4"], seconds: float) -> Float[Tensor, "b n 10"]:
     """Codes of an earlier ego frame in the present one, each box gone on with its velocity."""
     rotation = now_from_then[:, :3, :3].transpose(1, 2)

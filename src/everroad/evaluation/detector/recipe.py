@@ -21,9 +21,8 @@ from everroad.evaluation.detector.codes import Lens
 from everroad.evaluation.detector.config import DetectorConfig
 from everroad.evaluation.detector.losses import dense_loss, set_loss, wanted
 from everroad.evaluation.detector.network import Detector, DetectorMemory
-from everroad.evaluation.features.files import load_packaged_features
+from everroad.evaluation.features.files import begin_as_learnt
 from everroad.evaluation.labelled_clips import LabelledClips, LabelledSet, labelled_clips
-from everroad.model.checkpoint import load_weights
 from everroad.stream.folder import check_can_be_made
 from everroad.training.recipe import LoopConfig, OptimiserConfig, Recipe
 
@@ -77,9 +76,7 @@ class DetectorRecipe(Recipe):
     def build(self) -> nn.Module:
         detector = Detector(self.network)
         if self.learnt_trunk:
-            features, _ = load_packaged_features()
-            for part in ("trunk", "neck"):
-                load_weights(getattr(detector, part), getattr(features, part).state_dict(), "town-features")
+            begin_as_learnt(detector, self.network.widths)
         return detector
 
     def free_fields(self) -> tuple[str, ...]:

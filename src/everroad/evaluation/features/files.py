@@ -8,7 +8,7 @@ from typing import Any
 
 from everroad.evaluation.features.network import FeatureNetwork, FeaturesConfig
 from everroad.evaluation.judge_files import load_judge, save_judge
-from everroad.model.checkpoint import packaged_path
+from everroad.model.checkpoint import load_weights, packaged_path
 
 FORMAT_VERSION = 1
 KIND = "town-features"
@@ -30,3 +30,16 @@ def load_features(path: Path) -> tuple[FeatureNetwork, dict[str, Any]]:
 def load_packaged_features() -> tuple[FeatureNetwork, dict[str, Any]]:
     """The feature network that ships with the package, and its card."""
     return load_features(packaged_path("town-features.safetensors"))
+
+
+def begin_as_learnt(judge: Any, widths: tuple[int, ...]) -> None:
+    """Gives another judge's ``trunk`` and ``neck`` the packaged feature network's weights, which know classes and depth.
+
+    Raises ``ValueError`` for other widths.
+    """
+    features, _ = load_packaged_features()
+    if widths != features.config.widths:
+        wanted, got = features.config.widths, widths
+        raise ValueError(f"learnt_trunk: expected the widths {wanted} of town-features, got {got}; use learnt_trunk=false")
+    for part in ("trunk", "neck"):
+        load_weights(getattr(judge, part), getattr(features, part).state_dict(), KIND)

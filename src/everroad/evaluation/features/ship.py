@@ -21,6 +21,7 @@ from everroad.evaluation.features.recipe import (
     flow_error,
     make_batch,
 )
+from everroad.evaluation.judge_files import as_stored
 from everroad.evaluation.labelled_clips import LabelledClips, labelled_clips
 from everroad.evaluation.trunk import Seen
 from everroad.model.checkpoint import load_weights, packaged_path
@@ -81,6 +82,7 @@ def ship(run_dir: Path, path: Path, cache_dir: Path) -> dict[str, Any]:
     assert isinstance(recipe, FeaturesRecipe)
     network = FeatureNetwork(recipe.network)
     load_weights(network, load_run_weights(run_dir), str(run_dir))
+    as_stored(network)
     network.eval()
     fit_units(network, labelled_clips(recipe.clips, recipe.cache(), 1))
     held_out = labelled_clips(replace(recipe.clips, seed=1, towns=HELD_OUT_TOWNS), cache_dir, 1)

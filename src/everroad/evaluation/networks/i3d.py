@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from everroad.evaluation.networks.batches import check_clips, in_chunks
 from everroad.evaluation.networks.manifest import load_manifest
-from everroad.evaluation.networks.resize import short_side_crop, torch_bilinear
+from everroad.evaluation.networks.resize import lowest_rows, short_side_crop, torch_bilinear
 from everroad.evaluation.networks.types import Kind
 from everroad.evaluation.networks.weights import WeightsFile, filled, load_weights_file, weights_folder
 
@@ -28,9 +28,11 @@ CHUNK_FRAMES = 64
 # The FVD code that goes with the file (VideoGPT, TATS, cd-fvd) has 1e-5; pytorch-i3d, with weights of its own, has 1e-3.
 BATCH_NORM_EPSILON = 1e-5
 
+WCODA_WIDTH_PX = 400
 PREPARATIONS: dict[str, str] = {
     "resize": "bilinear to 224x224, [-1, 1]",
     "short-side-crop": "bilinear to a short side of 224, middle 224x224, [-1, 1]",
+    "wcoda": "bicubic to a width of 400, lowest 224 rows, middle 224x224, [-1, 1]",
 }
 Sides = tuple[int, int, int]
 
@@ -119,10 +121,15 @@ class I3d(nn.Module):
 
 
 def prepare_clips(clips: UInt8[Tensor, "b f 3 _ _"], preparation: str) -> Float[Tensor, "b 3 f 224 224"]:
-    """What the network takes, after one of ``PREPARATIONS``. Both leave pictures of 224x224 as they are."""
+    """What the network takes, after one of ``PREPARATIONS``. The first two leave pictures of 224x224 as they are.
+
+    Raises ``ValueError`` for "wcoda" and pictures so wide that fewer than 224 rows are left.
+    """
     pictures = clips.flatten(0, 1).float() / 255
     if preparation == "resize":
         pictures = torch_bilinear(pictures, SIDE_PX, SIDE_PX)
+    elif preparation == "wcoda":
+        pictures = short_side_crop(lowest_rows(pictures, WCODA_WIDTH_PX, SIDE_PX), SIDE_PX)
     else:
         pictures = short_side_crop(pictures, SIDE_PX)
     return (2 * pictures - 1).unflatten(0, clips.shape[:2]).transpose(1, 2)

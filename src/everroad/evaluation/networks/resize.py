@@ -41,3 +41,18 @@ def short_side_crop(pictures: Float[Tensor, "b c _ _"], side_px: int) -> Float[T
         pictures = torch_bilinear(pictures, math.ceil(height_px * scale), side_px)
     top, left = (pictures.shape[-2] - side_px) // 2, (pictures.shape[-1] - side_px) // 2
     return pictures[..., top : top + side_px, left : left + side_px]
+
+
+def lowest_rows(pictures: Float[Tensor, "b c _ _"], width_px: int, height_px: int) -> Float[Tensor, "b c h w"]:
+    """Bicubic to a width, its sides' ratio kept, and of that the lowest rows, where a road is.
+
+    Raises ``ValueError`` where there are fewer rows.
+    """
+    height, width = pictures.shape[-2:]
+    rows = round(height * width_px / width)
+    if rows < height_px:
+        raise ValueError(
+            f"pictures: expected {height_px} rows at a width of {width_px}, got {rows}; use a protocol that does not crop"
+        )
+    resized = F.interpolate(pictures, (rows, width_px), mode="bicubic", antialias=True).clamp(0, 1)
+    return resized[..., rows - height_px :, :]

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from everroad.evaluation.measure import DRAWS, Measure, combined, measures_to_json
+from everroad.evaluation.measure import DRAWS, Measure, Window, combined, measures_to_json
 from everroad.evaluation.persistence import LEAST_PX
 from everroad.evaluation.plausibility.measures import plausibility, plausibility_sums
 from everroad.evaluation.protocols import Protocol
@@ -77,7 +77,8 @@ def evaluate(
         beside.unlink(missing_ok=True)
     further = look_at_others(others, protocol, judges.features, judges.public, device, watch)
     with watch.stage("measures"):
-        compared = [Compared(own, seen.painter, further, towns, protocol) for own in (seen.painter, *seen.sources)]
+        boxes: dict[tuple[int, Window], Tree] = {}
+        compared = [Compared(own, seen.painter, further, towns, protocol, boxes) for own in (seen.painter, *seen.sources)]
         columns = [_column(of) for of in compared]
         plausible = plausibility([plausibility_sums(town.source.scenario)[: protocol.frames + 1] for town in towns])
     described: list[Mapping[str, Any]] = [{"kind": "painter"}, *(source.described() for source in sources)]

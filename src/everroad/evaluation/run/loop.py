@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -52,23 +51,23 @@ def judge_all(
     made = [source.pictures(towns) for source in sources]
     shown: list[Shown] | None = None
     with _workers(threads) as pool:
-        painter = Observer(judges, views, protocol, device, pool, watch, PainterTrace())
+        trace = PainterTrace()
+        painter = Observer(judges, views, protocol, device, pool, watch, trace)
         observers = [Observer(judges, views, protocol, device, pool, watch) for _ in sources]
         for frame_index in range(protocol.frames + 1):
             with watch.stage("paint"):
                 shown = list(pool.map(View.show, views, [frame_index] * len(views), shown or [None] * len(views)))
-            assert isinstance(painter.trace, PainterTrace)
-            painter.trace.ids.append([one.reference.masks.ids for one in shown])
+            trace.ids.append([one.reference.masks.ids for one in shown])
             painter.observe(frame_index, [one.own for one in shown], shown)
             pictures = [[one.own for one in shown]]
             for source, stream, observer in zip(sources, made, observers, strict=True):
                 pictures.append(_next(source, stream, frame_index, towns))
                 observer.observe(frame_index, pictures[-1], shown)
             if look is not None:
-                look(frame_index, pictures, [painter.trace, *(observer.trace for observer in observers)])
+                look(frame_index, pictures, [trace, *(observer.trace for observer in observers)])
             if progress is not None:
                 progress((frame_index + 1) * len(towns), (protocol.frames + 1) * len(towns))
-    return Seen(painter.trace, [observer.trace for observer in observers])
+    return Seen(trace, [observer.trace for observer in observers])
 
 
 def _next(
@@ -98,9 +97,3 @@ def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
             yield pool
     finally:
         cv2.setNumThreads(before)
-
-
-def check_frames(frames: int, least: int) -> None:
-    """Raises ``ValueError`` for fewer frames than are needed."""
-    if not (math.isfinite(frames) and frames >= least):
-        raise ValueError(f"frames: expected {least} at least, got {frames}; ask for more")

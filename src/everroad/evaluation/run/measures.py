@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,18 +27,20 @@ from everroad.evaluation.run.records import PainterTrace, Trace
 
 TOWN_NAMES = (("town-KID", "town-FID"), ("town-KVD", "town-FVD"))
 PUBLIC_NAMES = (("KID", "FID"), ("KVD", "FVD"))
+NEAR_CARS = f"car AP at 2 m within {NEAR_M:g} m"
 Tree = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A source's trace beside the painter's and what the painter shows of other towns."""
+    """A source's trace beside the painter's and what the painter shows of other towns. ``boxes`` keeps what has been found."""
 
     own: Trace
     painter: PainterTrace
     others: OtherTowns
     towns: Sequence[EvaluationTown]
     protocol: Protocol
+    boxes: dict[tuple[int, Window], Tree] = field(default_factory=dict)
 
     def measures(self) -> Tree:
         """Of all frames after the start picture, with what only all of them together say: persistence."""
@@ -70,9 +72,9 @@ class Compared:
         errors = np.array([[[record.squared_error, 1.0] for record in of_frame] for of_frame in self.own.records])
         sums = window.sums(errors.transpose(1, 0, 2))
         # The painter against itself has no error, and no PSNR.
-        known = sums is not None and sums[:, 0].any()
-        found["psnr, dB"] = pooled(sums, lambda rows: -10 * np.log10(rows[:, 0] / rows[:, 1])) if known else INVALID
-        return found
+        if sums is None or not sums[:, 0].any():
+            return {**found, "psnr, dB": INVALID}
+        return {**found, "psnr, dB": pooled(sums, lambda rows: -10 * np.log10(rows[:, 0] / rows[:, 1]))}
 
     def realism(self, window: Window) -> dict[str, Measure]:
         """Distances of the pictures and clips that lie in the window whole."""
@@ -114,16 +116,18 @@ class Compared:
 
     def _boxes(self, window: Window) -> Tree:
         """nuScenes' detection scores, and those of cars within ``NEAR_M``, as they are and as shares of the painter's."""
-        ours, theirs = ([_matches(of, town, window, "boxes") for town in range(of.towns)] for of in (self.own, self.painter))
-        own, painter = detection_measures(ours), detection_measures(theirs)
-        near = [
-            detection_measures([_matches(of, town, window, "near") for town in range(of.towns)], NEAR)
-            for of in (self.own, self.painter)
-        ]
-        cars = [of["classes"]["car"]["AP_at"]["2"] for of in near]
-        shares = {f"share {name}": share(own[name], painter[name]) for name in ("mAP", "NDS")}
-        name = f"car AP at 2 m within {NEAR_M:g} m"
-        return {**own, **shares, name: cars[0], f"share {name}": share(cars[0], cars[1])}
+        own, painter = self._found(self.own, window), self._found(self.painter, window)
+        shares = {f"share {name}": share(own[name], painter[name]) for name in ("mAP", "NDS", NEAR_CARS)}
+        return own | shares
+
+    def _found(self, trace: Trace, window: Window) -> Tree:
+        """Of one trace; the painter's are asked for by every source."""
+        key = id(trace), window
+        if key not in self.boxes:
+            of_all, of_near = ([_matches(trace, town, window, of) for town in range(trace.towns)] for of in ("boxes", "near"))
+            near = detection_measures(of_near, NEAR)["classes"]["car"]["AP_at"]["2"]
+            self.boxes[key] = {**detection_measures(of_all), NEAR_CARS: near}
+        return self.boxes[key]
 
 
 def share(own: Measure, painter: Measure) -> Measure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
@@ -75,7 +75,7 @@ class Observer:
         self.trace.records.append([PictureRecord(*row[:6], *row[6], *row[7:]) for row in rows])
         self._before = judged
 
-    def _each(self, function: Callable[..., object], *columns: Sequence[object]) -> list:
+    def _each(self, function: Callable[..., object], *columns: Iterable[object]) -> list:
         """A function of each town, in worker threads; what they answer does not depend on them."""
         return list(self.pool.map(function, *columns))
 

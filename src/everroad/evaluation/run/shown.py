@@ -81,7 +81,7 @@ class View:
         frame = self.town.source.scenario.frame(frame_index)
         return self.town.painter.paint(frame, self.camera, frozenset({"rgb", "depth", "semantic", "instance"}))
 
-    def _pictures(self, painting: Painting, frame_index: int) -> tuple[Picture, Picture]:
+    def _pictures(self, painting: Painting, frame_index: int) -> tuple[UInt8[ndarray, "_h _w 3"], Picture]:
         """At the source's size, and that at the judges'."""
         own = self.town.source.camera
         if (own.height_px, own.width_px) == (self.camera.height_px, self.camera.width_px):
@@ -103,7 +103,7 @@ def view_of(town: EvaluationTown) -> View:
     )
 
 
-def resized(picture: Picture, camera: Camera) -> Picture:
+def resized(picture: Picture, camera: Camera) -> UInt8[ndarray, "_h _w 3"]:
     """A source's picture at the judges' size."""
     if picture.shape[:2] == (camera.height_px, camera.width_px):
         return picture

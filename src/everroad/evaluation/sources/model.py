@@ -80,9 +80,18 @@ class ModelPictures:
                 if self.candidate.zero_memory:
                     state = replace(state, memory=empty)
                 frame, state = next_frame(model, state, conditions)
+                self._refuse_broken(frame.latents, frame_index, towns)
                 made = frame.decode_uint8(model)[:, 0].cpu()
             yield list(made.permute(0, 2, 3, 1).contiguous().numpy())
             frame_index += 1
+
+    def _refuse_broken(self, latents: Tensor, frame_index: int, towns: Sequence[EvaluationTown]) -> None:
+        for latent, town in zip(latents, towns, strict=True):
+            if not torch.isfinite(latent).all():
+                raise ValueError(
+                    f"{self.name}: expected finite numbers, got others in frame {frame_index} of {town.name}; the weights or "
+                    "their training are broken"
+                )
 
 
 def as_batch(pictures: Sequence[Picture]) -> UInt8[Tensor, "b 3 h w"]:

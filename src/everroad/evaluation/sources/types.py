@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import UInt8
 from numpy import ndarray
@@ -13,6 +13,7 @@ from everroad.evaluation.reference import EvaluationTown
 Picture = UInt8[ndarray, "h w 3"]
 
 
+@runtime_checkable
 class PictureSource(Protocol):
     """A model, a recorded run, a baseline or the painter itself."""
 

@@ -1,0 +1,91 @@
+"""From what a user names to picture sources: a packaged model, a weights file, a training, or recorded runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from everroad.evaluation.candidates import Candidate
+from everroad.evaluation.sources.model import ModelPictures
+from everroad.evaluation.sources.run_folder import RunFacts, RunPictures, picture_size, run_facts
+from everroad.evaluation.sources.types import PictureSource
+from everroad.model.checkpoint import load_packaged, load_world_model
+from everroad.model.presets import PRESETS
+from everroad.stream.folder import holds_a_run
+from everroad.stream.hardware import Stopwatch
+from everroad.training.run_model import holds_a_training, load_run_model
+
+
+@dataclass(frozen=True)
+class Format:
+    """Size and rate of a source's pictures."""
+
+    height_px: int
+    width_px: int
+    frame_rate_hz: float
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """A source, the format of its pictures, and the recorded runs that it is made of, if it is."""
+
+    source: PictureSource
+    format: Format
+    runs: tuple[RunFacts, ...] = ()
+
+
+def open_sources(
+    named: Sequence[str], *, steps: int | None, device: torch.device, dtype: str, watch: Stopwatch
+) -> list[OpenSource]:
+    """Of each name: a preset with packaged weights, a .safetensors file, a training's folder, a run folder of ``everroad
+    generate``, or a folder of such.
+
+    Raises ``ValueError`` for what is none of these, and for sources of different formats.
+    """
+    titles = _titles(named)
+    found = []
+    for name, title in zip(named, titles, strict=True):
+        path = Path(name)
+        runs = _runs(path)
+        if runs:
+            height, width = picture_size(runs[0].folder)
+            form = Format(height, width, runs[0].frame_rate_hz)
+            found.append(OpenSource(RunPictures(title, runs), form, runs))
+            continue
+        if name in PRESETS and not path.exists():
+            model, card = load_packaged(name)
+        elif holds_a_training(path):
+            model, card = load_run_model(path)
+        elif path.is_dir():
+            raise ValueError(f"{path}: expected a run, a training or a folder of runs, got another folder; name one")
+        else:
+            model, card = load_world_model(path)
+        config = model.config
+        candidate = Candidate(title, model, card)
+        form = Format(config.height_px, config.width_px, config.frame_rate_hz)
+        found.append(OpenSource(ModelPictures(candidate, steps, device, dtype, watch), form))
+    formats = {of.format for of in found}
+    if len(formats) > 1:
+        got = ", ".join(sorted(f"{of.height_px}x{of.width_px} at {of.frame_rate_hz:g} Hz" for of in formats))
+        raise ValueError(f"evaluate: expected sources of one size and rate, got {got}; evaluate them one by one")
+    return found
+
+
+def _runs(path: Path) -> tuple[RunFacts, ...]:
+    if not path.is_dir():
+        return ()
+    if holds_a_run(path):
+        return (run_facts(path),)
+    return tuple(run_facts(inner) for inner in sorted(path.iterdir()) if inner.is_dir() and holds_a_run(inner))
+
+
+def _titles(named: Sequence[str]) -> list[str]:
+    """Short names where these differ, else the names as they were given."""
+    short = [Path(name).stem if name.endswith(".safetensors") else Path(name).name or name for name in named]
+    titles = short if len(set(short)) == len(short) else list(named)
+    if len(set(titles)) < len(titles):
+        raise ValueError(f"evaluate: expected different sources, got {', '.join(named)}; name each once")
+    return ["painter's run" if title == "painter" else title for title in titles]
