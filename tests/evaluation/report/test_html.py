@@ -143,7 +143,7 @@ def test_warnings(report, film) -> None:
     for words in ("3 of 150", "10 frames a second, where the source has 12", "stage-long was changed: frames."):
         assert words in text
     assert "drift ratio says little" not in text
-    report["protocol"] |= {"frames": 240, "made_at_hz": 12.0, "scenarios": [str(i) for i in range(150)]}
+    report["protocol"] |= {"frames": 240, "made_at_hz": 12.0, "scenarios": ["a", "b", *map(str, range(148))]}
     report["sources"][1]["drift"]["town-KID above floor, first window"] |= {"value": -0.01}
     text = read(report, make_wide(film)).text
     assert "model: the town-KID drift ratio says little" in text[""]

@@ -68,12 +68,12 @@ def test_axes_hold_the_values_between_a_few_round_ticks(one: float, other: float
 
 
 def test_ticks_are_written_as_their_step_needs() -> None:
-    assert [text for _, text in rounded_axis(0.71, 0.86, 100, 0).ticks()] == ["0.70", "0.75", "0.80", "0.85", "0.90"]
-    assert [text for _, text in rounded_axis(-0.1, 1.3, 100, 0).ticks()] == ["-0.5", "0.0", "0.5", "1.0", "1.5"]
-    assert [text for _, text in rounded_axis(0, 0, 100, 0).ticks()] == ["0.0", "0.5", "1.0"]
-    assert [text for _, text in frames_axis(240, 40, 0, 100).ticks()] == ["0", "40", "80", "120", "160", "200", "240"]
-    assert [text for _, text in frames_axis(1200, 40, 0, 100).ticks()] == ["0", "200", "400", "600", "800", "1000", "1200"]
-    assert [text for _, text in frames_axis(50, 40, 0, 100).ticks()] == ["0", "40"]
+    assert [text for _, text in rounded_axis(0.71, 0.86, 100.0, 0.0).ticks()] == ["0.70", "0.75", "0.80", "0.85", "0.90"]
+    assert [text for _, text in rounded_axis(-0.1, 1.3, 100.0, 0.0).ticks()] == ["-0.5", "0.0", "0.5", "1.0", "1.5"]
+    assert [text for _, text in rounded_axis(0.0, 0.0, 100.0, 0.0).ticks()] == ["0.0", "0.5", "1.0"]
+    assert [text for _, text in frames_axis(240, 40, 0.0, 100.0).ticks()] == ["0", "40", "80", "120", "160", "200", "240"]
+    assert [text for _, text in frames_axis(1200, 40, 0.0, 100.0).ticks()] == ["0", "200", "400", "600", "800", "1000", "1200"]
+    assert [text for _, text in frames_axis(50, 40, 0.0, 100.0).ticks()] == ["0", "40"]
 
 
 def test_the_line_goes_through_the_windows_middles() -> None:
