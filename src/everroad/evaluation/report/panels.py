@@ -92,7 +92,9 @@ def _panel(report: Mapping[str, Any], path: Path, title: str | None) -> Panel | 
     said = ", ".join(part for part in (unit(path), SAID.get(way) if way else None) if part)
     protocol = report["protocol"]
     shown = " / ".join(path) if title is None else title
-    return Panel(path, shown, said, protocol["frames"], protocol.get("made_at_hz"), lines, title is not None)
+    rate = protocol.get("made_at_hz")
+    rate_hz = None if rate is None else float(rate)
+    return Panel(path, shown, said, protocol["frames"], rate_hz, lines, title is not None)
 
 
 def _line(source: Mapping[str, Any], path: Path) -> Line:
@@ -101,8 +103,9 @@ def _line(source: Mapping[str, Any], path: Path) -> Line:
         first, last = (int(end) for end in name.split("-"))
         measure = at(window, path)
         if is_measure(measure) and measure["valid"]:
-            low_high = tuple(measure["interval"]) if measure.get("interval") else None
-            points.append(Point((first + last) / 2, name, measure["value"], low_high))
+            ends = measure.get("interval")
+            low_high = (float(ends[0]), float(ends[1])) if ends else None
+            points.append(Point((first + last) / 2, name, float(measure["value"]), low_high))
         else:
             points.append(Point((first + last) / 2, name, None, None))
     return Line(source["name"], source["described"].get("kind") == "painter", tuple(points))

@@ -12,8 +12,8 @@ from everroad.evaluation.report.axes import Axis, frames_axis, rounded_axis
 from everroad.evaluation.report.markup import Markup, element, joined
 from everroad.evaluation.report.panels import Line, Panel, Point
 
-_WIDTH, _PLOT_HEIGHT = 380, 150
-_LEFT, _RIGHT, _TOP, _GAP, _BOTTOM, _LEGEND_ROW = 52, 14, 40, 10, 38, 16
+_WIDTH, _PLOT_HEIGHT = 380.0, 150.0
+_LEFT, _RIGHT, _TOP, _GAP, _BOTTOM, _LEGEND_ROW = 52.0, 14.0, 40.0, 10.0, 38.0, 16.0
 _TITLE_LETTERS, _NAME_LETTERS = 54, 40
 _LETTER_PX = 6.2
 _WINDOW = 40  # of the curve
@@ -72,15 +72,15 @@ def _svg(panel: Panel, *first: Markup, **attributes: object) -> Markup:
         element("title", panel.title),
         element("text", _shortened(panel.title, _TITLE_LETTERS), x=8, y=16, class_="title"),
         element("text", panel.said, x=8, y=31, class_="said"),
-        element("g", legend, transform=f"translate(0 {_TOP})"),
+        element("g", legend, transform=f"translate(0 {_TOP:g})"),
         _axes(panel, along, up),
         # The painter's below the others.
         (_drawn(line, _colour(panel.lines, line), along, up) for line in sorted(panel.lines, key=lambda of: not of.is_painter)),
         class_="plot",
         role="img",
-        viewBox=f"0 0 {_WIDTH} {height}",
-        width=_WIDTH,
-        height=height,
+        viewBox=f"0 0 {_WIDTH:g} {height:g}",
+        width=f"{_WIDTH:g}",
+        height=f"{height:g}",
         **attributes,
     )
 

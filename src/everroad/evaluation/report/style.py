@@ -20,6 +20,8 @@ th,td{text-align:left;vertical-align:top;padding:3px 12px 3px 0;font-weight:400}
 thead th{font-weight:600;border-bottom:1px solid var(--edge);vertical-align:bottom}
 .numbers tbody tr:hover{background:var(--raised)}
 .numbers .number,.fields .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;padding-left:14px}
+.numbers thead .number{white-space:normal;overflow-wrap:anywhere;max-width:24ch}
+.numbers tbody th{white-space:nowrap;position:sticky;left:0;background:var(--ground)}
 .numbers small{font-size:12px}.way{color:var(--faint);white-space:nowrap}
 .beside{padding-left:18px;color:var(--faint)}.part{font-weight:600;padding-top:12px}
 .fields th{color:var(--faint);padding-right:18px;white-space:nowrap}.fields td{overflow-wrap:anywhere}
@@ -27,6 +29,6 @@ thead th{font-weight:600;border-bottom:1px solid var(--edge);vertical-align:bott
 details{margin:8px 0}summary{cursor:pointer;font-weight:600}
 .plots{display:flex;flex-wrap:wrap;gap:16px}.plots svg{max-width:100%;height:auto}
 .strip{border-collapse:separate;border-spacing:3px}.strip th{font-size:12px;color:var(--faint);padding:0 8px 0 0;
-max-width:140px;overflow-wrap:anywhere}.strip td{padding:0}.strip img{display:block;max-width:224px;height:auto}
+min-width:80px;max-width:140px;overflow-wrap:anywhere}.strip td{padding:0}.strip img{display:block;max-width:224px;height:auto}
 @media print{details>*{display:block}nav{display:none}}
 """
