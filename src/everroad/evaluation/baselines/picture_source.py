@@ -6,7 +6,7 @@ Axis letters: ``b`` towns, of one view each.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from everroad.evaluation.reference import EvaluationTown
 Picture = UInt8[ndarray, "h w 3"]
 
 
+@runtime_checkable
 class PictureSource(Protocol):
     """A model, a recorded run, the painter itself, a baseline."""
 
