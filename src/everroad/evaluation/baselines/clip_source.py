@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 
@@ -100,4 +100,5 @@ def clip_source(model: ClipModel, scheme: Scheme, *, dtype: str = "float32", dev
     if model.clip.frames <= OVERLAP:
         raise ValueError(f"clip model: expected clips of more than {OVERLAP} frames, got {model.clip.frames}; train another")
     chosen = usable_device(device)
-    return ClipSource(for_inference(model, chosen, COMPUTE_DTYPES[dtype]), scheme, dtype, chosen, model_hash(model))
+    laid_out = cast(ClipModel, for_inference(model, chosen, COMPUTE_DTYPES[dtype]))
+    return ClipSource(laid_out, scheme, dtype, chosen, model_hash(model))

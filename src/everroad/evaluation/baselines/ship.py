@@ -1,7 +1,7 @@
 """A baseline's averaged weights as a file with its card: ``python -m everroad.evaluation.baselines.ship RUN --out FILE``.
 
-``--decoder RUN`` puts the learned part of the decoder in, which all models that are compared share. Frame by frame gives a world
-model without memory, a clip recipe a clip model; ``sources.open_source`` reads both.
+``--decoder RUN`` puts the learned part of the decoder in, which all models that are compared share. Frame by frame gives a
+world model without memory, a clip recipe a clip model; ``sources.open_source`` reads both.
 """
 
 from __future__ import annotations
