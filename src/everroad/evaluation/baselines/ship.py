@@ -31,7 +31,9 @@ def ship_baseline(run: Path, out: Path, decoder: Path | None = None) -> dict[str
     """
     if out.suffix != ".safetensors":
         raise ValueError(f"--out: expected the name of a .safetensors file, got '{out}'; name another")
-    recipe, facts = _recipe(run), run_facts(run)
+    recipe = _recipe(run)
+    facts, named = run_facts(run), f"train {recipe['name']}"
+    facts["command"] = facts["command"].replace(named, f"{named} seed={recipe['seed']}")
     if decoder is not None and not _recipe(decoder)["name"].endswith("-decoder"):
         raise ValueError(f"--decoder: expected a run of a decoder recipe, got {_recipe(decoder)['name']}; name another")
     config, is_clip = get_preset(recipe["preset"]), "clip" in recipe
