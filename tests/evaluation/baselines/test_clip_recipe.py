@@ -59,8 +59,8 @@ class MadeUpBlocks:
 
 
 def shown() -> Reference:
-    conditions = make_conditions(batch=9, seed=5).split()
-    images = torch.randint(0, 256, (9, 3, 32, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
+    conditions = make_conditions(batch=5, seed=5).split()
+    images = torch.randint(0, 256, (5, 3, 32, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
     return Reference(images, tuple(conditions))
 
 
@@ -121,6 +121,8 @@ def test_as_many_frames_are_given_as_were_drawn_and_all_numbers_come() -> None:
 def test_given_frames_are_clean_and_cost_nothing() -> None:
     """Their noise is not added, and their errors are not asked about; those of the others are."""
     recipe, model = recipe_of(given=(3,)), clip_model(make_model(), ClipConfig(4))
+    with torch.no_grad():
+        model.unet.middle.temporal.output.weight.add_(torch.eye(64))
     batch = batches_of(recipe, 0, 1)[0]
     recipe.ready(model, batch)
     loss = recipe.loss(model, batch, 0)[0]
@@ -144,13 +146,13 @@ def test_the_loss_falls_and_attention_between_frames_learns(own_levels: bool) ->
     recipe.ready(model, batch)
     optimiser = torch.optim.Adam(recipe.parameters(model), lr=3e-3)
     losses = []
-    for _ in range(15):
+    for _ in range(8):
         loss, metrics = recipe.loss(model, batch, 0)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.9 * losses[0]
     assert all(name.startswith("loss_sigma") for name in metrics)
     assert model.unet.middle.temporal.output.weight.abs().max() > 0
     assert model.given.abs().max() > 0
@@ -164,34 +166,45 @@ def test_what_trains_is_the_backbone_and_what_was_added() -> None:
     assert not any(name.startswith(("autoencoder.", "sketch.", "finish.", "unet.htft.")) for name in names)
 
 
-@pytest.mark.parametrize("kind", ["clip", "frames"])
-def test_a_run_trains_resumes_to_the_same_bits_and_ships(kind: str, tmp_path: Path) -> None:
-    loop = LoopConfig(checkpoint_steps=3, strip_steps=4)
-    shared = {"preset": "tiny", "batch": 2, "train_steps": 4, "plan": PLAN, "loop": loop, "degrade": PLAIN}
-    shared |= {"optimiser": OptimiserConfig("muon", 1e-3, warmup_steps=1)}
-    recipe = (
-        ClipRecipe(name="tiny-clip", clip=ClipConfig(4), **shared)
-        if kind == "clip"
-        else FrameRecipe(name="tiny-frames", **shared)
-    )
-    train(recipe, tmp_path / "whole", quiet=True)
-    train(replace(recipe, train_steps=3), tmp_path / "parts", quiet=True)
-    train(recipe, tmp_path / "parts", quiet=True)
-    one, other = (load_file(tmp_path / name / "checkpoints" / "000000004" / "ema.safetensors") for name in ("whole", "parts"))
-    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
-    assert list((tmp_path / "whole" / "strips").iterdir())
+def run_settings(**changes: object) -> dict:
+    loop = LoopConfig(checkpoint_steps=2)
+    optimiser = OptimiserConfig("muon", 1e-3, schedule="constant", warmup_steps=1)
+    return {"preset": "tiny", "batch": 2, "plan": PLAN, "loop": loop, "degrade": PLAIN, "optimiser": optimiser} | changes
 
-    out = tmp_path / "shipped" / f"{kind}.safetensors"
+
+def test_a_run_of_clips_resumes_to_the_same_bits_and_ships(tmp_path: Path) -> None:
+    recipe = ClipRecipe(name="tiny-clip", train_steps=3, clip=ClipConfig(4), **run_settings())
+    train(recipe, tmp_path / "whole", quiet=True)
+    train(replace(recipe, train_steps=2), tmp_path / "parts", quiet=True)
+    train(recipe, tmp_path / "parts", quiet=True)
+    one, other = (load_file(tmp_path / name / "checkpoints" / "000000003" / "ema.safetensors") for name in ("whole", "parts"))
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    assert len(list((tmp_path / "whole" / "strips").iterdir())) == 1
+
+    out = tmp_path / "shipped" / "clip.safetensors"
     card = ship_baseline(tmp_path / "whole", out)
     assert (card["baseline"], card["seed"]) == (recipe.name, 0)
-    assert card["stages"][0]["samples"] == (round(4 * 2 * (4 - 4 / 3)) if kind == "clip" else 8)
-    source = open_source("chunked" if kind == "clip" else "frame-by-frame", out)
-    for name, tensor in source.model.state_dict().items():
+    assert card["stages"][0]["samples"] == round(3 * 2 * (4 - 4 / 3))
+    assert card["parameters_between_frames"] > 0
+    for name, tensor in open_source("chunked", out).model.state_dict().items():
         torch.testing.assert_close(tensor, one[name], rtol=1e-2, atol=1e-3)
     with pytest.raises(ValueError, match=r"--out: expected the name of a \.safetensors file"):
         ship_baseline(tmp_path / "whole", tmp_path / "model.json")
     with pytest.raises(ValueError, match="expected a run of a decoder recipe"):
         ship_baseline(tmp_path / "whole", out, decoder=tmp_path / "parts")
+    with pytest.raises(ValueError, match="expected a training run's folder"):
+        ship_baseline(tmp_path / "none", out)
+
+
+def test_a_run_of_frames_ships_as_a_world_model_without_memory(tmp_path: Path) -> None:
+    recipe = FrameRecipe(name="tiny-frames", train_steps=2, seed=3, **run_settings())
+    train(recipe, tmp_path / "run", quiet=True)
+    card = ship_baseline(tmp_path / "run", tmp_path / "frames.safetensors")
+    assert (card["baseline"], card["seed"], card["stages"][0]["samples"]) == ("tiny-frames", 3, 4)
+    assert "train tiny-frames seed=3" in card["stages"][0]["command"]
+    assert not open_source("frame-by-frame", tmp_path / "frames.safetensors").model.config.htft.enabled
+    with pytest.raises(ValueError, match="expected a clip model"):
+        open_source("chunked", tmp_path / "frames.safetensors")
 
 
 def test_files_bring_the_model_back(tmp_path: Path) -> None:
