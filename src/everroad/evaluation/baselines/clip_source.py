@@ -91,10 +91,8 @@ class ClipSource:
 def clip_source(model: ClipModel, scheme: Scheme, *, dtype: str = "float32", device: str = "cpu") -> ClipSource:
     """The source of a clip model; ``dtype`` ("float32", "bfloat16") is the networks'.
 
-    Raises ``ValueError`` for a scheme or dtype that is none, and a clip too short for the scheme.
+    Raises ``ValueError`` for a dtype that is none and for clips too short for chunks.
     """
-    if scheme not in SCHEMES:
-        raise ValueError(f"scheme: expected one of {', '.join(SCHEMES)}, got '{scheme}'; name one")
     if dtype not in COMPUTE_DTYPES:
         raise ValueError(f"dtype: expected {' or '.join(COMPUTE_DTYPES)}, got '{dtype}'; name one")
     if model.clip.frames <= OVERLAP:
