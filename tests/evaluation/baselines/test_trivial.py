@@ -46,8 +46,8 @@ def test_warp_moves_the_first_frame_in_one_step(kit) -> None:
 
 
 def test_a_source_is_as_long_as_the_shortest_town_and_lazy(kit) -> None:
-    longer = kit.open_town(1_000_000, 9, kit.config)
-    assert last_frame([longer, kit.towns[1]]) == 6
+    longer = kit.open_town(1_000_001, 10, kit.config)
+    assert last_frame([longer, kit.towns[0]]) == 6
     assert len(list(itertools.islice(WarpSource().pictures([longer]), 2))) == 2
     with pytest.raises(ValueError, match="expected one or more"):
         last_frame([])
