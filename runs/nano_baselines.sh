@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The baselines on town-nano that learn, three seeds each: bash runs/nano_baselines.sh [FOLDER]
 # Run it again to resume. SEEDS="0" and RECIPES="frames clip clip-levels" choose others; what they are is in docs/baselines.md.
-# Hardware: 2 cores; not yet run as a whole.
+# Hardware: 2 cores; not yet run as a whole. On one thread in bf16 a train step of clips takes 0.2 s: 50 minutes for 15,000.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${1:-out/nano}
