@@ -55,7 +55,7 @@ def quick(
 def run(
     source: str, /, *, out: Path, scenarios: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     protocol: str = "stage-long", towns: AtLeastOne = 16, frames: AtLeastOne | None = None, steps: AtLeastOne | None = None,
-    public: bool = False, overwrite: bool = False, compute: Compute = COMPUTE,
+    public: bool = False, ablation: bool = False, overwrite: bool = False, compute: Compute = COMPUTE,
 ) -> None:  # fmt: skip
     """Measure one model, or recorded runs, whole: realism, drift, consistency, obedience, with intervals, into a report.
 
@@ -70,16 +70,17 @@ def run(
         frames: Another number of frames than the protocol's.
         steps: Denoise steps a frame; the model's own if not given.
         public: Measure FID, FVD and LPIPS too, with published weights from the folder that EVERROAD_WEIGHTS names.
+        ablation: Zero, shuffle and mirror each condition too, and say whether the video follows.
         overwrite: Replace an earlier evaluation in the folder.
     """
-    _evaluate([source], out, scenarios or [], protocol, towns, frames, steps, public, overwrite, compute)
+    _evaluate([source], out, scenarios or [], protocol, towns, frames, steps, public, ablation, overwrite, compute)
 
 
 @evaluate_app.command
 def compare(
     *sources: str, out: Path, scenarios: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     protocol: str = "stage-long", towns: AtLeastOne = 16, frames: AtLeastOne | None = None, steps: AtLeastOne | None = None,
-    public: bool = False, overwrite: bool = False, compute: Compute = COMPUTE,
+    public: bool = False, ablation: bool = False, overwrite: bool = False, compute: Compute = COMPUTE,
 ) -> None:  # fmt: skip
     """Measure models or runs side by side: same scenarios, same seeds; differences from the first one have intervals.
 
@@ -92,16 +93,17 @@ def compare(
         frames: Another number of frames than the protocol's.
         steps: Denoise steps a frame; each model's own if not given.
         public: Measure FID, FVD and LPIPS too, with published weights from the folder that EVERROAD_WEIGHTS names.
+        ablation: Zero, shuffle and mirror each condition too, and say whether the video follows.
         overwrite: Replace an earlier evaluation in the folder.
     """
     if len(sources) < 2:
         raise ValueError(f"compare: expected two sources at least, got {len(sources)}; name more, or use everroad evaluate run")
-    _evaluate(list(sources), out, scenarios or [], protocol, towns, frames, steps, public, overwrite, compute)
+    _evaluate(list(sources), out, scenarios or [], protocol, towns, frames, steps, public, ablation, overwrite, compute)
 
 
 def _evaluate(
     named: list[str], out: Path, scenarios: list[Path], protocol: str, towns: int, frames: int | None, steps: int | None,
-    public: bool, overwrite: bool, compute: Compute,
+    public: bool, ablation: bool, overwrite: bool, compute: Compute,
 ) -> None:  # fmt: skip
     from everroad.stream.folder import check_can_be_made
 
@@ -112,7 +114,7 @@ def _evaluate(
     from everroad.evaluation.run.command import Asked, evaluate_named
 
     asked = Asked(
-        tuple(named), out, tuple(scenarios), protocol, towns, frames, steps, public, overwrite,
+        tuple(named), out, tuple(scenarios), protocol, towns, frames, steps, public, ablation, overwrite,
         compute.device, networks_dtype(compute), compute.threads, shlex.join(["everroad", *sys.argv[1:]]),
     )  # fmt: skip
     with progress_bar("evaluate", compute.quiet) as progress:

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from everroad.evaluation.baselines.frames import last_frame
-from everroad.evaluation.baselines.trivial import PainterSource, RepeatSource, WarpSource
+from everroad.evaluation.baselines.trivial import RepeatSource, WarpSource
 from everroad.evaluation.first_frame_baselines import ground_warp
+from everroad.evaluation.sources.painter import PainterPictures
 
 
 def all_pictures(source, towns) -> list[list[np.ndarray]]:
     return list(source.pictures(towns))
 
 
-@pytest.mark.parametrize("source", [PainterSource(), RepeatSource(), WarpSource()])
+@pytest.mark.parametrize("source", [PainterPictures(), RepeatSource(), WarpSource()])
 def test_every_source_begins_with_the_painters_picture_and_goes_as_far_as_the_towns(kit, source) -> None:
     made = all_pictures(source, kit.towns)
     assert len(made) == 7
@@ -27,7 +28,7 @@ def test_every_source_begins_with_the_painters_picture_and_goes_as_far_as_the_to
 
 
 def test_the_painter_shows_each_frame(kit) -> None:
-    made = all_pictures(PainterSource(), kit.towns)
+    made = all_pictures(PainterPictures(), kit.towns)
     assert np.array_equal(made[5][1], kit.towns[1].reference(5).picture)
 
 

@@ -8,11 +8,15 @@ from typing import Any
 _HEAD = ("part", "way", "towns", "ΔE*ab", "change", "by", "agreement: unaltered → altered video", "follows", "verdict")
 
 
+def ablation_rows(report: Mapping[str, Any]) -> list[list[str]]:
+    """The head, then one row an alteration. Agreements are with what the town asks, then with what the alteration asks."""
+    return [list(_HEAD), *(_cells(of) for of in report["alterations"].values())]
+
+
 def ablation_table(report: Mapping[str, Any]) -> str:
-    """One row an alteration. Agreements are with what the town asks, then with what the alteration asks."""
-    lines = [f"| {' | '.join(_HEAD)} |", "| --- | --- | ---: | ---: | ---: | --- | --- | ---: | --- |"]
-    lines += [f"| {' | '.join(_cells(of))} |" for of in report["alterations"].values()]
-    return "\n".join(lines)
+    """The same in Markdown."""
+    head, *rows = [f"| {' | '.join(row)} |" for row in ablation_rows(report)]
+    return "\n".join([head, "| --- | --- | ---: | ---: | ---: | --- | --- | ---: | --- |", *rows])
 
 
 def _cells(of: Mapping[str, Any]) -> list[str]:

@@ -8,11 +8,11 @@ from typing import get_args
 from everroad.evaluation.baselines.clip_files import load_clip_model
 from everroad.evaluation.baselines.clip_source import Scheme, clip_source
 from everroad.evaluation.baselines.frame_by_frame import frame_source
-from everroad.evaluation.baselines.trivial import PainterSource, RepeatSource, WarpSource
+from everroad.evaluation.baselines.trivial import RepeatSource, WarpSource
 from everroad.evaluation.sources.types import PictureSource
 from everroad.model.checkpoint import load_world_model
 
-WITHOUT_WEIGHTS = {source.name: source for source in (PainterSource(), RepeatSource(), WarpSource())}
+WITHOUT_WEIGHTS = {source.name: source for source in (RepeatSource(), WarpSource())}
 FRAME_BY_FRAME = "frame-by-frame"
 NAMES: tuple[str, ...] = (*WITHOUT_WEIGHTS, FRAME_BY_FRAME, *get_args(Scheme))
 

@@ -1,4 +1,4 @@
-"""Sources without a network: the painter itself, its first picture for ever, and that picture moved along the ground plane."""
+"""Sources without a network: the first picture for ever, and that picture moved along the ground plane."""
 
 from __future__ import annotations
 
@@ -10,22 +10,6 @@ from everroad.evaluation.baselines.frames import last_frame, painted
 from everroad.evaluation.first_frame_baselines import ground_warp
 from everroad.evaluation.reference import EvaluationTown
 from everroad.evaluation.sources.types import Picture
-
-
-@dataclass(frozen=True)
-class PainterSource:
-    """The painter's own pictures: what every measure takes for true."""
-
-    name: str = "painter"
-
-    def described(self) -> Mapping[str, Any]:
-        """Its kind."""
-        return {"kind": "painter"}
-
-    def pictures(self, towns: Sequence[EvaluationTown]) -> Iterator[list[Picture]]:
-        """Each frame as it is painted."""
-        for frame_index in range(last_frame(towns) + 1):
-            yield painted(towns, frame_index)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ Report = Mapping[str, Any]
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _KNOWN = {
     "format", "format_version", "protocol", "judges", "public_networks", "hardware", "device", "threads", "versions",
-    "git_commit", "command", "sources", "differences", "scenarios plausible", "seconds",
+    "git_commit", "command", "sources", "differences", "scenarios plausible", "seconds", "ablation",
 }  # fmt: skip
 _INTERVALS = (
     "In brackets the interval that holds 95 % of 1,000 draws of the towns with replacement; none where towns are too few. "
@@ -68,6 +68,8 @@ def _sections(report: Report, film: Film, panels: Sequence[Panel]) -> Iterator[t
     yield "Headline", [note, tables.headline_table(report)]
     yield "Worst cases", [element("p", _WORST, class_="note"), strips.worst_cases(report, film)]
     yield "Curves", list(_curves(panels))
+    if report.get("ablation"):
+        yield "Which conditions it follows", list(tables.ablation_tables(report["ablation"]))
     yield "Film strips", [strips.town_strips(report, film)]
     yield "All measures", [note, *tables.group_tables(report)]
     yield "Differences", list(tables.difference_tables(report)) if report.get("differences") else []

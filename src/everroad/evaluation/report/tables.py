@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from everroad.evaluation.ablation.report import ablation_rows
 from everroad.evaluation.report.cells import cell, cell_of, column_head, numbers_table, reason_of, way_cell
 from everroad.evaluation.report.glossary import unit
 from everroad.evaluation.report.headline import headline
@@ -127,3 +128,20 @@ def _part_row(part: Path, columns: int, said: str = "") -> Markup:
 def _named(path: Path) -> str:
     in_unit = unit(path)
     return f"{path[-1]}, {in_unit}" if in_unit and not path[-1].endswith(in_unit) else path[-1]
+
+
+def ablation_tables(of_sources: Report) -> Iterator[Markup]:
+    """Of each source what happens to its video when a condition is zeroed, shuffled or mirrored."""
+    yield element("p", _ABLATION, class_="note")
+    for name, report in of_sources.items():
+        head, *rows = ablation_rows(report)
+        body = [element("tr", (element("td", cell) for cell in row)) for row in rows]
+        top = element("tr", (element("th", cell) for cell in head))
+        yield element("h3", name)
+        yield element("table", element("thead", top), element("tbody", body))
+
+
+_ABLATION = (
+    "A condition is zeroed, taken from another town, or mirrored. change: how far the video is from the unaltered one, 1 as "
+    "far as two towns are; follows: 0 is as before, 1 wholly over to the altered condition."
+)

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
+from everroad.evaluation.ablation.run import ablate
 from everroad.evaluation.protocols import Protocol, get_protocol
 from everroad.evaluation.reference import EvaluationTown, evaluation_seeds, open_scenario, open_town
 from everroad.evaluation.report.document import check_folder, write_report
 from everroad.evaluation.run.evaluate import evaluate
 from everroad.evaluation.run.judges import load_judges
+from everroad.evaluation.sources.model import ModelPictures
 from everroad.evaluation.sources.open import Format, OpenSource, open_sources
 from everroad.scenario.sources import read_scenario
 from everroad.stream.folder import empty_folders_go
@@ -23,6 +25,7 @@ from everroad.stream.state import refuse_steps, shortened
 MOST_TOWNS, MOST_FRAMES = 1000, 100_000
 # A kernel distance needs two towns on each side.
 LEAST_OTHERS = 2
+ABLATION_TOWNS, ABLATION_FRAMES = 4, 24
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Asked:
     frames: int | None = None
     steps: int | None = None
     public: bool = False
+    ablation: bool = False
     overwrite: bool = False
     device: str = "cpu"
     dtype: str = "float32"
@@ -61,15 +65,30 @@ def evaluate_named(asked: Asked, progress: Callable[[int, int], None] | None = N
     judges = load_judges(device, protocol, asked.public)
     with watch.stage("scenarios"):
         towns = _towns(asked, protocol, opened)
-        others = _others(asked, protocol, opened[0].format, towns)
+        others = _others(asked, protocol, _format(opened), towns)
     with empty_folders_go(asked.out):
         asked.out.mkdir(parents=True, exist_ok=True)
         found = evaluate(
             [of.source for of in opened], towns, others, protocol, judges, asked.out,
             device=device, threads=torch.get_num_threads(), command=asked.command, watch=watch, progress=progress,
         )  # fmt: skip
-        write_report(asked.out, found.report, found.film)
-    return found.report
+        report = found.report
+        if asked.ablation:
+            report |= {"ablation": _ablation(asked, opened)}
+        write_report(asked.out, report, found.film)
+    return report
+
+
+def _ablation(asked: Asked, opened: list[OpenSource]) -> dict[str, Any]:
+    """Of each source that is a world model, on a few evaluation towns."""
+    return {
+        of.source.name: ablate(
+            of.source.candidate, towns=ABLATION_TOWNS, frames=ABLATION_FRAMES, steps=asked.steps, device=asked.device,
+            dtype=asked.dtype, command=asked.command,
+        )
+        for of in opened
+        if isinstance(of.source, ModelPictures)
+    }  # fmt: skip
 
 
 def _protocol(asked: Asked) -> Protocol:
@@ -99,7 +118,7 @@ def _as_long_as(protocol: Protocol, asked: Asked, opened: list[OpenSource]) -> P
 
 
 def _towns(asked: Asked, protocol: Protocol, opened: list[OpenSource]) -> list[EvaluationTown]:
-    form = opened[0].format
+    form = _format(opened)
     if not asked.scenarios:
         return [open_town(seed, protocol.frames, form) for seed in evaluation_seeds(asked.towns)]
     towns = []
@@ -114,6 +133,12 @@ def _towns(asked: Asked, protocol: Protocol, opened: list[OpenSource]) -> list[E
         label = path.name.removesuffix(".gz").removesuffix(".json")
         towns.append(open_scenario(scenario, protocol.frames, form, i, label))
     return towns
+
+
+def _format(opened: list[OpenSource]) -> Format:
+    form = opened[0].format
+    assert form is not None
+    return form
 
 
 def _others(asked: Asked, protocol: Protocol, form: Format, towns: list[EvaluationTown]) -> list[EvaluationTown]:

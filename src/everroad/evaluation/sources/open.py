@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from everroad.evaluation.baselines.sources import NAMES as BASELINES
+from everroad.evaluation.baselines.sources import open_source
 from everroad.evaluation.candidates import Candidate
 from everroad.evaluation.sources.model import ModelPictures
 from everroad.evaluation.sources.run_folder import RunFacts, RunPictures, picture_size, run_facts
 from everroad.evaluation.sources.types import PictureSource
 from everroad.model.checkpoint import load_packaged, load_world_model
-from everroad.model.presets import PRESETS
+from everroad.model.presets import PRESETS, get_preset
 from everroad.stream.folder import holds_a_run
 from everroad.stream.hardware import Stopwatch
 from everroad.training.run_model import holds_a_training, load_run_model
@@ -30,10 +32,10 @@ class Format:
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A source, the format of its pictures, and the recorded runs that it is made of, if it is."""
+    """A source, the format of its pictures (``None``: any), and the recorded runs that it is made of, if it is."""
 
     source: PictureSource
-    format: Format
+    format: Format | None
     runs: tuple[RunFacts, ...] = ()
 
 
@@ -41,7 +43,7 @@ def open_sources(
     named: Sequence[str], *, steps: int | None, device: torch.device, dtype: str, watch: Stopwatch
 ) -> list[OpenSource]:
     """Of each name: a preset with packaged weights, a .safetensors file, a training's folder, a run folder of ``everroad
-    generate``, or a folder of such.
+    generate``, a folder of such, or a baseline, where it learns with its file: ``repeat``, ``chunked=clip.safetensors``.
 
     Raises ``ValueError`` for what is none of these, and for sources of different formats.
     """
@@ -49,6 +51,10 @@ def open_sources(
     found = []
     for name, title in zip(named, titles, strict=True):
         path = Path(name)
+        baseline, _, weights = name.partition("=")
+        if baseline in BASELINES:
+            found.append(_baseline(baseline, Path(weights) if weights else None, dtype, device))
+            continue
         runs = _runs(path)
         if runs:
             height, width = picture_size(runs[0].folder)
@@ -67,11 +73,24 @@ def open_sources(
         candidate = Candidate(title, model, card)
         form = Format(config.height_px, config.width_px, config.frame_rate_hz)
         found.append(OpenSource(ModelPictures(candidate, steps, device, dtype, watch), form))
-    formats = {of.format for of in found}
+    return _of_one_format(found)
+
+
+def _baseline(name: str, weights: Path | None, dtype: str, device: torch.device) -> OpenSource:
+    """A baseline's format is that of its weights; without any, of whatever stands beside it."""
+    source = open_source(name, weights, dtype=dtype, device=str(device))
+    config = getattr(getattr(source, "model", None), "config", None)
+    return OpenSource(source, None if config is None else Format(config.height_px, config.width_px, config.frame_rate_hz))
+
+
+def _of_one_format(found: Sequence[OpenSource]) -> list[OpenSource]:
+    formats = {of.format for of in found if of.format is not None}
     if len(formats) > 1:
         got = ", ".join(sorted(f"{of.height_px}x{of.width_px} at {of.frame_rate_hz:g} Hz" for of in formats))
         raise ValueError(f"evaluate: expected sources of one size and rate, got {got}; evaluate them one by one")
-    return found
+    town = get_preset("town")
+    form = next(iter(formats), Format(town.height_px, town.width_px, town.frame_rate_hz))
+    return [replace(of, format=form) for of in found]
 
 
 def _runs(path: Path) -> tuple[RunFacts, ...]:
@@ -84,7 +103,8 @@ def _runs(path: Path) -> tuple[RunFacts, ...]:
 
 def _titles(named: Sequence[str]) -> list[str]:
     """Short names where these differ, else the names as they were given."""
-    short = [Path(name).stem if name.endswith(".safetensors") else Path(name).name or name for name in named]
+    short = [name.partition("=")[0] if name.partition("=")[0] in BASELINES else name for name in named]
+    short = [Path(name).stem if name.endswith(".safetensors") else Path(name).name or name for name in short]
     titles = short if len(set(short)) == len(short) else list(named)
     if len(set(titles)) < len(titles):
         raise ValueError(f"evaluate: expected different sources, got {', '.join(named)}; name each once")
