@@ -28,6 +28,7 @@ from everroad.scenario.types import TIMES_OF_DAY, WEATHERS
 from everroad.stream.generate import next_frame
 from everroad.stream.start import start
 
+pytestmark = pytest.mark.slow
 FRAMES = 2
 
 

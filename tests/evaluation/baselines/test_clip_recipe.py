@@ -219,10 +219,10 @@ def test_files_bring_the_model_back(tmp_path: Path) -> None:
 
 def test_sources_are_opened_by_name(tmp_path: Path) -> None:
     assert NAMES == (
-        "painter", "repeat", "warp", "frame-by-frame", "one-shot", "chunked", "diagonal", "diagonal-lookahead"
+        "repeat", "warp", "frame-by-frame", "one-shot", "chunked", "diagonal", "diagonal-lookahead"
     )  # fmt: skip
     assert open_source("warp").name == "warp"
-    with pytest.raises(ValueError, match="baseline: expected one of painter"):
+    with pytest.raises(ValueError, match="baseline: expected one of repeat"):
         open_source("vista")
     with pytest.raises(ValueError, match="expected no weights"):
         open_source("repeat", tmp_path / "model.safetensors")
