@@ -11,9 +11,10 @@ from everroad.evaluation import measure
 from everroad.evaluation.detection.boxes import Detections, Truth, no_boxes, no_detections
 from everroad.evaluation.detection.config import CVPR_2019
 from everroad.evaluation.detection.matching import Matches, joined, match_sample
-from everroad.evaluation.detection.measures import detection_measures
+from everroad.evaluation.detection.measures import detection_measures, precision_measure
 from everroad.evaluation.detection.scores import detection_scores
 from everroad.evaluation.measure import INVALID, measures_to_json
+from everroad.scenario.types import DETECTION_CLASSES
 
 from .scenes import boxes, random_sample
 
@@ -66,3 +67,16 @@ def test_towns_that_agree_leave_no_doubt_and_one_town_has_no_interval() -> None:
 def test_no_towns_are_refused() -> None:
     with pytest.raises(ValueError, match="one sample at least"):
         detection_measures([])
+
+
+def test_one_precision_alone_is_the_one_among_all_of_them() -> None:
+    of = towns(5)
+    every = detection_measures(of)["classes"]
+    for label, name in enumerate(DETECTION_CLASSES):
+        for metres in CVPR_2019.thresholds_m:
+            alone, among = precision_measure(of, label, metres), every[name]["AP_at"][f"{metres:g}"]
+            assert alone.valid == among.valid
+            if alone.valid:
+                assert (alone.value, alone.interval) == (among.value, among.interval)
+    with pytest.raises(ValueError, match=r"threshold: expected one of .* metres, got 3\.0; name one"):
+        precision_measure(of, 0, 3.0)

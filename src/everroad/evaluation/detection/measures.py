@@ -42,6 +42,19 @@ def detection_measures(towns: Sequence[Matches], config: DetectionConfig = CVPR_
     return out
 
 
+def precision_measure(towns: Sequence[Matches], label: int, metres: float, config: DetectionConfig = CVPR_2019) -> Measure:
+    """Average precision of one class (its place in ``DETECTION_CLASSES``) at one threshold: as ``detection_measures`` has it.
+
+    Raises ``ValueError`` for no town, and for a threshold that the configuration lacks.
+    """
+    if metres not in config.thresholds_m:
+        raise ValueError(f"threshold: expected one of {config.thresholds_m} metres, got {metres}; name one")
+    ranked, column = rank_towns(towns, config).classes[label], config.thresholds_m.index(metres)
+    value = ranked.precision(np.ones(len(towns), dtype=np.int64), column, config)
+    draws = [ranked.precision(times, column, config) for times in town_draws(len(towns)).astype(np.int64)]
+    return with_draws(value, np.array(draws), len(towns))
+
+
 def _named(measures: Any, names: tuple[str, ...]) -> dict[str, Measure]:
     return {name: next(measures) for name in names}
 

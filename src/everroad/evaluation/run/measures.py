@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from everroad.evaluation.consistency.records import consistency
 from everroad.evaluation.detection.matching import Matches, joined, no_matches
-from everroad.evaluation.detection.measures import detection_measures
+from everroad.evaluation.detection.measures import detection_measures, precision_measure
 from everroad.evaluation.layout_agreement import agreement
 from everroad.evaluation.mapping.matching import NO_MATCHES as NOTHING_ON_MAP
 from everroad.evaluation.mapping.matching import MapMatches, joined_frames
@@ -27,6 +27,7 @@ from everroad.evaluation.run.distances import by_town, distances_above_floor, ot
 from everroad.evaluation.run.observer import NEAR, NEAR_M
 from everroad.evaluation.run.others import OtherTowns
 from everroad.evaluation.run.records import PainterTrace, Trace
+from everroad.scenario.types import DETECTION_CLASSES
 
 TOWN_NAMES = (("town-KID", "town-FID"), ("town-KVD", "town-FVD"))
 PUBLIC_NAMES = (("KID", "FID"), ("KVD", "FVD"))
@@ -136,7 +137,7 @@ class Compared:
         key = id(trace), window
         if key not in self.boxes:
             of_all, of_near = ([_matches(trace, town, window, of) for town in range(trace.towns)] for of in ("boxes", "near"))
-            near = detection_measures(of_near, NEAR)["classes"]["car"]["AP_at"]["2"]
+            near = precision_measure(of_near, DETECTION_CLASSES.index("car"), 2.0, NEAR)
             self.boxes[key] = {**detection_measures(of_all), NEAR_CARS: near}
         return self.boxes[key]
 
