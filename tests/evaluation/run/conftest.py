@@ -10,6 +10,8 @@ import torch
 from everroad.evaluation.detector.config import DetectorConfig
 from everroad.evaluation.detector.network import Detector
 from everroad.evaluation.features.files import load_packaged_features
+from everroad.evaluation.mapping.head.config import MapHeadConfig
+from everroad.evaluation.mapping.head.network import MapHead
 from everroad.evaluation.protocols import Protocol, get_protocol
 from everroad.evaluation.reference import EvaluationTown, evaluation_seeds, open_town
 from everroad.evaluation.run.judges import Judges
@@ -27,6 +29,7 @@ def judges() -> Judges:
             load_packaged_segmenter()[0],
             load_packaged_features()[0],
             Detector(DetectorConfig((4, 8, 8, 8), query=8, queries=6, remembered=4, layers=1, heads=2)).eval(),
+            MapHead(MapHeadConfig(widths=(4, 8, 8, 8))).eval(),
             {"segmenter": {"sha256": "none"}},
         )
 

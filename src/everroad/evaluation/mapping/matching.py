@@ -29,6 +29,11 @@ class MapMatches:
     truths: Int[ndarray, "3"]
 
 
+NO_MATCHES = MapMatches(
+    np.zeros(0, np.int64), np.zeros(0), np.zeros((0, len(THRESHOLDS_M)), bool), np.zeros(len(MAP_CLASSES), np.int64)
+)
+
+
 def match_frame(truth: MapElements, found: MapElements) -> MapMatches:
     """One frame's matches. Raises ``ValueError`` for found elements without scores."""
     if found.score is None:

@@ -42,6 +42,7 @@ ROWS: tuple[Row, ...] = (
     Row("FVD floor", ("realism", "FVD floor"), optional=True, beside=True),
     Row("share of car AP", ("boxes", f"share {_CARS}")),
     Row(_CARS, ("boxes", _CARS), beside=True),
+    Row("share of map mAP", ("map", "share mAP")),
     Row("ego speed error", ("consistency", "ego motion", "speed error")),
     Row("identity share", ("consistency", "identity", "share identity")),
     Row("gradient energy", ("pictures", "gradient energy")),

@@ -12,6 +12,8 @@ from everroad.evaluation.detector.files import load_packaged_detector
 from everroad.evaluation.detector.network import Detector
 from everroad.evaluation.features.files import load_packaged_features
 from everroad.evaluation.features.network import FeatureNetwork
+from everroad.evaluation.mapping.head.files import load_packaged_map_head
+from everroad.evaluation.mapping.head.network import MapHead
 from everroad.evaluation.networks.i3d import I3dFeatures, load_i3d
 from everroad.evaluation.networks.inception import InceptionFeatures, load_inception
 from everroad.evaluation.networks.lpips import PerceptualDistance, load_lpips
@@ -42,6 +44,7 @@ class Judges:
     segmenter: Segmenter
     features: FeatureNetwork
     detector: Detector
+    map_head: MapHead
     cards: Mapping[str, Mapping[str, Any]]
     public: PublicNetworks | None = None
 
@@ -51,11 +54,14 @@ def load_judges(device: torch.device, protocol: Protocol, public: bool = False) 
     segmenter, segmenter_card = load_packaged_segmenter()
     features, features_card = load_packaged_features()
     detector, detector_card = load_packaged_detector()
+    map_head, map_card = load_packaged_map_head()
     cards = {"segmenter": segmenter_card, "town-features": features_card, "town-detector": detector_card}
+    cards["town-map-head"] = map_card
     return Judges(
         segmenter.to(device),
         features.to(device),
         detector.to(device),
+        map_head.to(device),
         cards,
         load_public(device, protocol) if public else None,
     )

@@ -14,6 +14,9 @@ from everroad.evaluation.consistency.records import consistency
 from everroad.evaluation.detection.matching import Matches, joined, no_matches
 from everroad.evaluation.detection.measures import detection_measures
 from everroad.evaluation.layout_agreement import agreement
+from everroad.evaluation.mapping.matching import NO_MATCHES as NOTHING_ON_MAP
+from everroad.evaluation.mapping.matching import MapMatches, joined_frames
+from everroad.evaluation.mapping.measures import map_measures
 from everroad.evaluation.measure import INVALID, Measure, Window, combined, curve_windows, pooled
 from everroad.evaluation.persistence import KINDS, persistence
 from everroad.evaluation.picture_statistics import Statistics, statistics_in
@@ -64,6 +67,7 @@ class Compared:
             "pictures": self._pictures(window, statistics),
             "layout": agreement(overlaps[0], overlaps[1], window),
             "boxes": self._boxes(window),
+            "map": self._map(window),
             "consistency": consistency(of_time[0], of_time[1], [window])[window.name],
         }
 
@@ -120,6 +124,13 @@ class Compared:
         shares = {f"share {name}": share(own[name], painter[name]) for name in ("mAP", "NDS", NEAR_CARS)}
         return own | shares
 
+    def _map(self, window: Window) -> Tree:
+        """Map elements by Chamfer distance, as they are and as a share of the painter's."""
+        own, painter = (
+            map_measures([_on_map(trace, town, window) for town in range(trace.towns)]) for trace in (self.own, self.painter)
+        )
+        return {**own, "share mAP": share(own["mAP"], painter["mAP"])}
+
     def _found(self, trace: Trace, window: Window) -> Tree:
         """Of one trace; the painter's are asked for by every source."""
         key = id(trace), window
@@ -141,6 +152,11 @@ def _layout(trace: Trace) -> list[list[Any]]:
 
 def _clips(trace: Trace, town: int, starts: Sequence[int], length: int) -> Float[ndarray, "_ d"]:
     return np.stack([trace.clip(town, first, length) for first in starts])
+
+
+def _on_map(trace: Trace, town: int, window: Window) -> MapMatches:
+    found = [of_frame[town].map for of_frame in trace.records[window.first : window.last + 1]]
+    return joined_frames([NOTHING_ON_MAP, *(of for of in found if of is not None)])
 
 
 def _matches(trace: Trace, town: int, window: Window, which: str) -> Matches:

@@ -16,10 +16,13 @@ from everroad.evaluation import records as layout_records
 from everroad.evaluation.consistency.records import ConsistencyRecord, consistency_record
 from everroad.evaluation.detection.config import CVPR_2019
 from everroad.evaluation.detection.matching import Matches, match_sample
+from everroad.evaluation.detector.codes import Lens
 from everroad.evaluation.detector.detect import detections_of
 from everroad.evaluation.detector.network import DetectorMemory, boxes_of
 from everroad.evaluation.features.network import as_input
 from everroad.evaluation.first_frame_baselines import mean_squared_error
+from everroad.evaluation.mapping.head.find import find
+from everroad.evaluation.mapping.matching import MapMatches, match_frame
 from everroad.evaluation.protocols import Protocol
 from everroad.evaluation.run.judges import Judges, PublicNetworks
 from everroad.evaluation.run.records import PictureRecord, Trace
@@ -60,6 +63,8 @@ class Observer:
             pooled, embedding, motion = self._features(batch)
         with self.watch.stage("detector"):
             matches = self._boxes(frame_index, batch, shown)
+        with self.watch.stage("map head"):
+            on_map = self._map(frame_index, batch, shown)
         with self.watch.stage("pictures"):
             of_layout = self._each(layout_records.make_record, judged, labels, [one.reference for one in shown])
         with self.watch.stage("consistency"):
@@ -69,9 +74,8 @@ class Observer:
         errors = self._each(mean_squared_error, judged, [one.reference.picture for one in shown])
         inception, lpips = self._public(frame_index, pictures, shown)
         nothing = [None] * len(judged)
-        rows = zip(
-            of_layout, errors, of_time, pooled, embedding, motion, matches, inception or nothing, lpips or nothing, strict=True
-        )
+        public = inception or nothing, lpips or nothing
+        rows = zip(of_layout, errors, of_time, pooled, embedding, motion, matches, on_map, *public, strict=True)
         self.trace.records.append([PictureRecord(*row[:6], *row[6], *row[7:]) for row in rows])
         self._before = judged
 
@@ -92,12 +96,10 @@ class Observer:
         if not self.views[0].is_key(frame_index):
             return [(None, None)] * len(shown)
         way = torch.from_numpy(np.stack([view.ego_from_earlier(frame_index) for view in self.views])).float()
-        lens = lenses(self.views)
+        lens = Lens(*(of.to(self.device) for of in lenses(self.views)))
         seconds = self.views[0].key_every / self.views[0].town.source.scenario.frame_rate_hz
         with torch.no_grad():
-            memory = self._memory
-            lens = type(lens)(*(of.to(self.device) for of in lens))
-            _, found, self._memory = self.judges.detector(as_input(batch), lens, memory, way.to(self.device), seconds)
+            _, found, self._memory = self.judges.detector(as_input(batch), lens, self._memory, way.to(self.device), seconds)
         boxes, scores = boxes_of(found)
         matches: list[tuple[Matches | None, Matches | None]] = []
         for i, one in enumerate(shown):
@@ -105,6 +107,13 @@ class Observer:
             assert one.truth is not None
             matches.append((match_sample(one.truth, detections), match_sample(one.truth, detections, NEAR)))
         return matches
+
+    def _map(self, frame_index: int, batch: Tensor, shown: Sequence[Shown]) -> list[MapMatches | None]:
+        if not self.views[0].is_key(frame_index):
+            return [None] * len(shown)
+        lens = Lens(*(of.to(self.device) for of in lenses(self.views)))
+        found = find(self.judges.map_head, batch, lens)
+        return [None if one.map_truth is None else match_frame(one.map_truth, of) for one, of in zip(shown, found, strict=True)]
 
     def _public(
         self, frame_index: int, pictures: Sequence[Picture], shown: Sequence[Shown]

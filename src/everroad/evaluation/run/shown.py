@@ -16,6 +16,8 @@ from everroad.evaluation.detection.boxes import Truth
 from everroad.evaluation.detection.town_truth import truth_of_frame
 from everroad.evaluation.detector.codes import Lens
 from everroad.evaluation.labelled_clips import seen_pixels
+from everroad.evaluation.mapping.elements import MapElements
+from everroad.evaluation.mapping.head.seen import seen_elements
 from everroad.evaluation.persistence import instance_masks
 from everroad.evaluation.reference import EvaluationTown, Reference
 from everroad.evaluation.run.judges import judged_size
@@ -32,7 +34,8 @@ KEY_FRAME_HZ = 2.0  # nuScenes' annotated frames
 class Shown:
     """One frame: the painter's picture at the source's size (``own``) and at the judges', and what it is made of.
 
-    ``truth`` holds the boxes that the camera sees, in the ego frame, of key frames; ``None`` between them.
+    ``truth`` holds the boxes that the camera sees, in the ego frame, of key frames, and ``map_truth`` the map elements; both
+    are ``None`` between them, and so is the map's where the scenario has none.
     """
 
     own: Picture
@@ -40,6 +43,7 @@ class Shown:
     known: KnownFrame
     prepared: Prepared
     truth: Truth | None
+    map_truth: MapElements | None
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,13 @@ class View:
         scenario = self.town.source.scenario
         pose = scenario.world_from_ego.matrix(frame_index)
         known = KnownFrame(float(scenario.time_s[frame_index]), pose, self.camera, depth_m, semantic, instance)
-        truth = None
+        truth = map_truth = None
         if self.is_key(frame_index):
+            map_truth = None if scenario.map is None else seen_elements(scenario, frame_index, self.camera)
             seen = seen_pixels(instance, self.town.painter)
             truth = truth_of_frame(scenario, frame_index, [name for name, count in seen.items() if count >= LEAST_SEEN_PX])
         prepared = prepare(known, None if before is None else before.known)
-        return Shown(own, Reference(picture, semantic, instance_masks(instance)), known, prepared, truth)
+        return Shown(own, Reference(picture, semantic, instance_masks(instance)), known, prepared, truth, map_truth)
 
     def is_key(self, frame_index: int) -> bool:
         """Whether boxes and map elements are looked for."""
