@@ -151,6 +151,15 @@ def test_warnings(report, film) -> None:
     assert "Fewer" not in text[""]
 
 
+def test_public_networks_with_other_weights_are_warned_of(report, film) -> None:
+    files = [{"file": "own.pt", "sha256": "abc", "published": False}, {"file": "alex.pth", "sha256": "def", "published": True}]
+    report["public_networks"] = [{"name": "i3d", "weights": files, "verified_against": "unverified"}]
+    text = read(report, film).text
+    assert "Not the published weights: own.pt of i3d." in text[""]
+    for word in ("abc", "def", "unverified"):
+        assert word in text["judges"]
+
+
 def make_wide(film: Any) -> Any:
     for frame, of_frame in film.frames.items():
         film.frames[frame] = [towns[:1] * 150 for towns in of_frame]
