@@ -146,7 +146,7 @@ def test_warnings(report, film) -> None:
     report["protocol"] |= {"frames": 240, "made_at_hz": 12.0, "scenarios": ["a", "b", *map(str, range(148))]}
     report["sources"][1]["drift"]["town-KID above floor, first window"] |= {"value": -0.01}
     text = read(report, make_wide(film)).text
-    assert "model: the town-KID drift ratio says little" in text[""]
+    assert "The town-KID drift ratio says little of model: the first" in text[""]
     assert "changed" not in text[""]
     assert "Fewer" not in text[""]
 
