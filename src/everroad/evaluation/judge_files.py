@@ -67,7 +67,11 @@ def read_judge(path: Path, kind: str, version: int, config_class: type[Any]) -> 
         raise ValueError(f"{path}: expected a {kind} of format {version}, got {found} of {its_version}; train it again")
     card_path = path.with_suffix(".json")
     card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.is_file() else {}
-    return config_from_json(config_class, json.loads(metadata["config"])), tensors, {**card, "sha256": file_sha256(path)}
+    return (
+        config_from_json(config_class, json.loads(metadata["config"])),
+        restored(tensors),
+        {**card, "sha256": file_sha256(path)},
+    )
 
 
 def load_judge(
@@ -81,7 +85,7 @@ def load_judge(
     today = config_class().classes
     if config.classes != today:
         raise ValueError(f"{path}: expected the classes {', '.join(today)}, got {', '.join(config.classes)}; train it again")
-    return filled(build(config), restored(tensors), path), card
+    return filled(build(config), tensors, path), card
 
 
 def filled(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> Any:

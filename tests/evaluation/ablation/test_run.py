@@ -18,11 +18,11 @@ from everroad.evaluation.ablation.__main__ import main
 from everroad.evaluation.ablation.altered import ALTERATIONS, Alteration, altered
 from everroad.evaluation.ablation.altered_model import AlteredModel, Told
 from everroad.evaluation.ablation.measures import FOLLOWED, IGNORED, UNCLEAR, UNTESTED, USED, Result
-from everroad.evaluation.ablation.picture_source import Picture
 from everroad.evaluation.ablation.report import ablation_table
 from everroad.evaluation.ablation.run import ablate, ablate_source
 from everroad.evaluation.candidates import Candidate
 from everroad.evaluation.reference import EvaluationTown
+from everroad.evaluation.sources.types import Picture
 from everroad.render.semantics import LANE_MARKING, ROAD, SEMANTIC_CLASSES, SKY, VEHICLE
 from everroad.scenario.types import TIMES_OF_DAY, WEATHERS
 from everroad.stream.generate import next_frame

@@ -11,9 +11,9 @@ import torch
 
 from everroad.conditions.types import Conditions, cat_conditions
 from everroad.evaluation.ablation.altered import Alteration, altered, altered_start, with_altered_anchor
-from everroad.evaluation.ablation.picture_source import Picture
 from everroad.evaluation.candidates import Candidate
 from everroad.evaluation.reference import EvaluationTown
+from everroad.evaluation.sources.types import Picture
 from everroad.stream.generate import next_frame
 from everroad.stream.start import start
 

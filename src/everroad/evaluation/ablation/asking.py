@@ -12,13 +12,13 @@ from numpy import ndarray
 from everroad import geometry
 from everroad.conditions.types import Conditions
 from everroad.evaluation.ablation.altered import Alteration, altered, differs
-from everroad.evaluation.ablation.picture_source import Picture
 from everroad.evaluation.ablation.yardsticks import Asked, motion_between
 from everroad.evaluation.colour import lab
 from everroad.evaluation.consistency.ego_measures import asked_motion, ego_record, readable
 from everroad.evaluation.consistency.ego_motion import ego_motion, ground_mask
 from everroad.evaluation.consistency.stacking import stack_records
 from everroad.evaluation.reference import EvaluationTown, Reference
+from everroad.evaluation.sources.types import Picture
 from everroad.scenario.types import SceneFrame
 
 # The ego motion counts as altered from a difference of this on: half a metre a second (``motion_between``).

@@ -17,7 +17,6 @@ from everroad.evaluation.ablation.altered import ALTERATIONS, Alteration
 from everroad.evaluation.ablation.altered_model import AlteredModel, Told
 from everroad.evaluation.ablation.asking import asked_instead, asked_of, is_altered
 from everroad.evaluation.ablation.measures import FOLLOWED_ABOVE, IGNORED_BELOW, Result, result, row
-from everroad.evaluation.ablation.picture_source import Picture, PictureSource
 from everroad.evaluation.ablation.seeing import Eye, Judge
 from everroad.evaluation.ablation.yardsticks import LEVER_M, YARDSTICKS
 from everroad.evaluation.candidates import Candidate
@@ -25,6 +24,7 @@ from everroad.evaluation.colour import delta_e, lab
 from everroad.evaluation.measure import DRAWS, measures_to_json
 from everroad.evaluation.reference import EvaluationTown, evaluation_seeds, open_town
 from everroad.evaluation.segmenter import load_packaged_segmenter
+from everroad.evaluation.sources.types import Picture, PictureSource
 from everroad.stream.hardware import describe_hardware, usable_device, versions
 from everroad.stream.state import make_with
 

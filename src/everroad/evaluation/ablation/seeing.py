@@ -11,10 +11,10 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from everroad.evaluation.ablation.asking import mean_colour
-from everroad.evaluation.ablation.picture_source import Picture
 from everroad.evaluation.ablation.yardsticks import Asked, Kind, Seen
 from everroad.evaluation.consistency.ego_motion import UNKNOWN, ego_motion, ground_mask
 from everroad.evaluation.reference import EvaluationTown
+from everroad.evaluation.sources.types import Picture
 
 # Names the painter's class of every pixel.
 Judge = Callable[[UInt8[Tensor, "b 3 h w"]], UInt8[Tensor, "b h w"]]

@@ -1,0 +1,90 @@
+"""A baseline's averaged weights as a file with its card: ``python -m everroad.evaluation.baselines.ship RUN --out FILE``.
+
+``--decoder RUN`` puts the learned part of the decoder in, which all models that are compared share. Frame by frame gives a
+world model without memory, a clip recipe a clip model; ``sources.open_source`` reads both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from everroad.evaluation.baselines.clip_files import save_clip_model
+from everroad.evaluation.baselines.clip_model import ClipConfig, ClipModel, added_parameters
+from everroad.evaluation.baselines.frame_by_frame import without_memory
+from everroad.model.checkpoint import load_weights, save_world_model
+from everroad.model.config import config_from_json
+from everroad.model.presets import get_preset
+from everroad.model.world_model import WorldModel
+from everroad.stream.folder import DISK_ERRORS
+from everroad.training.checkpoint import load_run_weights
+from everroad.training.ship import DETAIL, git_commit, run_facts
+
+
+def ship_baseline(run: Path, out: Path, decoder: Path | None = None) -> dict[str, Any]:
+    """Writes the averaged weights of a run of ``baselines.recipes`` to ``out`` and answers the card.
+
+    Raises ``ValueError`` for a run of another recipe or without a checkpoint, a file name that is none; ``OSError`` where
+    ``out`` cannot be written.
+    """
+    if out.suffix != ".safetensors":
+        raise ValueError(f"--out: expected the name of a .safetensors file, got '{out}'; name another")
+    recipe = _recipe(run)
+    facts, named = run_facts(run), f"train {recipe['name']}"
+    facts["command"] = facts["command"].replace(named, f"{named} seed={recipe['seed']}")
+    if decoder is not None and not _recipe(decoder)["name"].endswith("-decoder"):
+        raise ValueError(f"--decoder: expected a run of a decoder recipe, got {_recipe(decoder)['name']}; name another")
+    config, is_clip = get_preset(recipe["preset"]), "clip" in recipe
+    model = ClipModel(config, config_from_json(ClipConfig, recipe["clip"])) if is_clip else WorldModel(config)
+    tensors = load_run_weights(run, "ema")
+    if decoder is not None:
+        tensors |= {name: tensor for name, tensor in load_run_weights(decoder, "ema").items() if name.startswith(DETAIL)}
+    load_weights(model, tensors, str(run))
+    frames = recipe["clip"]["frames"] - sum(recipe["given"]) / len(recipe["given"]) if is_clip else 1
+    card = {
+        "baseline": recipe["name"],
+        "seed": recipe["seed"],
+        "stages": [{**facts, "samples": round(facts["samples"] * frames)}],
+        "decoder": None if decoder is None else run_facts(decoder),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters_between_frames": added_parameters(model) if isinstance(model, ClipModel) else 0,
+        "git_commit": git_commit(),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(model, ClipModel):
+        save_clip_model(model, out, card)
+    else:
+        save_world_model(without_memory(model), out, card)
+    return card
+
+
+def _recipe(run: Path) -> dict[str, Any]:
+    """What a run folder says of its recipe. Raises ``ValueError`` where it says nothing."""
+    path = run / "recipe.json"
+    if not path.is_file():
+        raise ValueError(f"{run}: expected a training run's folder, got none with a recipe.json; name another")
+    recipe = json.loads(path.read_text())["recipe"]
+    if "preset" not in recipe:
+        raise ValueError(f"{run}: expected a run of a baseline, got one of {recipe['name']}; name another")
+    return recipe
+
+
+def main() -> None:
+    """Parses and ships."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("run", type=Path, help="run folder of a baseline's recipe")
+    parser.add_argument("--decoder", type=Path, help="run folder of the decoder")
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    arguments = parser.parse_args()
+    try:
+        card = ship_baseline(arguments.run, arguments.out, arguments.decoder)
+    except (OSError, ValueError) as error:
+        full = getattr(error, "errno", None) in DISK_ERRORS
+        parser.exit(1 if full else 2, f"{parser.prog}: {error}{'; make room and run it again' if full else ''}\n")
+    print(f"{arguments.out}: {card['baseline']}, seed {card['seed']}, {card['stages'][0]['samples']} samples")
+
+
+if __name__ == "__main__":
+    main()
