@@ -13,12 +13,13 @@ from everroad.evaluation.consistency.ego_measures import NAMES as EGO
 from everroad.evaluation.consistency.warp_error import NAMES as WARP
 from everroad.evaluation.detection.config import ERRORS
 from everroad.evaluation.layout_agreement import LAYOUT_CLASSES
+from everroad.evaluation.mapping.elements import MAP_CLASSES
+from everroad.evaluation.mapping.matching import THRESHOLDS_M
 from everroad.evaluation.measure import INVALID, Measure, curve_windows, measures_to_json
 from everroad.evaluation.plausibility.measures import NAMES as PLAUSIBLE
 from everroad.evaluation.protocols import PROTOCOLS
 from everroad.evaluation.run.film import Film
-from everroad.evaluation.run.measures import TOWN_NAMES
-from everroad.evaluation.run.observer import NEAR_M
+from everroad.evaluation.run.measures import NEAR_CARS, TOWN_NAMES
 
 HOSTILE = '<img src="http://evil/x" onerror="alert(1)">&[red]\'run'
 FRAMES = 84
@@ -27,7 +28,6 @@ FRAMES = 84
 def measures(value: float, whole: bool) -> dict[str, Any]:
     """The tree of ``run.measures``, all of one value."""
     given = Measure(value, True, (value - 0.1, value + 0.1))
-    cars = f"car AP at 2 m within {NEAR_M:g} m"
     scores = {"AP": given, "AP_at": dict.fromkeys(("0.5", "1", "2", "4"), given), "errors": dict.fromkeys(ERRORS, given)}
     nothing = {"AP": INVALID, "AP_at": dict.fromkeys(("0.5", "1", "2", "4"), INVALID), "errors": dict.fromkeys(ERRORS, INVALID)}
     warp = {f"{kind}{name}": given for name in WARP for kind in ("", "share ")}
@@ -40,8 +40,15 @@ def measures(value: float, whole: bool) -> dict[str, Any]:
             "errors": dict.fromkeys(ERRORS, given),
             "classes": {"car": scores, "bus": nothing},
             "share mAP": given,
-            cars: given,
-            f"share {cars}": given,
+            NEAR_CARS: given,
+            f"share {NEAR_CARS}": given,
+        },
+        "map": {
+            "mAP": given,
+            "classes": {
+                name: {"AP": given, "AP_at": {f"{metres:g}": given for metres in THRESHOLDS_M}} for name in MAP_CLASSES
+            },
+            "share mAP": given,
         },
         "consistency": {
             "known motion": warp,

@@ -146,9 +146,18 @@ def test_warnings(report, film) -> None:
     report["protocol"] |= {"frames": 240, "made_at_hz": 12.0, "scenarios": ["a", "b", *map(str, range(148))]}
     report["sources"][1]["drift"]["town-KID above floor, first window"] |= {"value": -0.01}
     text = read(report, make_wide(film)).text
-    assert "model: the town-KID drift ratio says little" in text[""]
+    assert "The town-KID drift ratio says little of model: the first" in text[""]
     assert "changed" not in text[""]
     assert "Fewer" not in text[""]
+
+
+def test_public_networks_with_other_weights_are_warned_of(report, film) -> None:
+    files = [{"file": "own.pt", "sha256": "abc", "published": False}, {"file": "alex.pth", "sha256": "def", "published": True}]
+    report["public_networks"] = [{"name": "i3d", "weights": files, "verified_against": "unverified"}]
+    text = read(report, film).text
+    assert "Not the published weights: own.pt of i3d." in text[""]
+    for word in ("abc", "def", "unverified"):
+        assert word in text["judges"]
 
 
 def make_wide(film: Any) -> Any:

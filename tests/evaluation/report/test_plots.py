@@ -17,16 +17,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def panel(*values: float | None, interval: float | None = None) -> Panel:
-    points = tuple(
-        Point(
-            20.5 + 40 * i,
-            f"{40 * i + 1}-{40 * i + 40}",
-            value,
-            None if None in (value, interval) else (value - interval, value + interval),
-        )
-        for i, value in enumerate(values)
-    )
-    line = Line("model", False, points)
+    points = []
+    for i, value in enumerate(values):
+        ends = None if value is None or interval is None else (value - interval, value + interval)
+        points.append(Point(20.5 + 40 * i, f"{40 * i + 1}-{40 * i + 40}", value, ends))
+    line = Line("model", False, tuple(points))
     return Panel(("group", "measure"), "a measure", "", 40 * len(values), 12.0, (line,), False)
 
 

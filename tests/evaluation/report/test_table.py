@@ -75,6 +75,8 @@ def test_why_there_is_no_value() -> None:
     one = {"protocol": {"frames": 240, "scenarios": ["a"]}}
     assert missing_because(("realism", "town-KVD"), none, one) == "needs two scenarios"
     assert missing_because(("realism", "town-KVD"), none, few) == "needs more frames"
+    assert missing_because(("drift", "town-KID drift ratio"), none, few, own=True) == "needs more frames"
+    assert missing_because(("drift", "town-KID drift ratio"), none, many, own=True) == "nothing above the floor"
     assert missing_because(("persistence", "actor", "change"), none, few) == "needs more frames"
     assert missing_because(("persistence", "actor", "change"), none, many) == "no such things in these towns"
     assert missing_because(("boxes", "classes", "bus", "AP"), none, many) == "no such things in these towns"

@@ -29,13 +29,15 @@ def warnings(report: Report) -> list[str]:
     changed = [] if named is None else [key for key, value in named.to_json().items() if _other(protocol, key, value)]
     if changed:
         found.append(f"The protocol {protocol['name']} was changed: {', '.join(key.replace('_', ' ') for key in changed)}.")
+    low: dict[str, list[str]] = {}
     for source in report["sources"]:
         for name, first in _first_windows(source):
             if first["value"] <= 0 or (first.get("interval") and first["interval"][0] <= 0):
-                found.append(
-                    f"{source['name']}: the {name} drift ratio says little, since the first window is not surely above the "
-                    "floor; read the late value."
-                )
+                low.setdefault(name, []).append(source["name"])
+    found += [
+        f"The {name} drift ratio says little of {', '.join(of)}: the first window is not surely above the floor. Read the last."
+        for name, of in low.items()
+    ]
     if towns == 1:
         found.append("One scenario: there are no intervals.")
     for network in report.get("public_networks") or []:
@@ -56,8 +58,8 @@ def _first_windows(source: Report) -> Iterator[tuple[str, Report]]:
 
 
 def _other(protocol: Report, key: str, value: Any) -> bool:
-    """``scenarios`` are names in a report, and ``ours`` says only whose choice a field was."""
-    return key not in ("scenarios", "ours") and protocol.get(key) != value
+    """``scenarios`` are names in a report; ``source`` and ``ours`` say only where fields are from."""
+    return key not in ("scenarios", "source", "ours") and protocol.get(key) != value
 
 
 def warning_list(report: Report) -> Markup:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+_NOTHING = 1e-9  # reports are rounded to six decimals
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -30,8 +32,10 @@ class Axis:
 def rounded_axis(low: float, high: float, start: float, end: float, about: int = 4) -> Axis:
     """An axis around the values with some ``about`` steps of 1, 2 or 5; one that is wide enough also where all are the same."""
     size = max(abs(low), abs(high))
-    if high - low <= 1e-6 * size or high == low:
-        low, high = (low - 0.1 * size, high + 0.1 * size) if size else (0.0, 1.0)
+    if size < _NOTHING:
+        low, high = 0.0, 1.0
+    elif high - low <= 1e-6 * size:
+        low, high = low - 0.1 * size, high + 0.1 * size
     step = _step((high - low) / about)
     return Axis(math.floor(low / step + 1e-6) * step, math.ceil(high / step - 1e-6) * step, start, end, step)
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from everroad.evaluation.report.tree import Path, at
-from everroad.evaluation.run.observer import NEAR_M
-
-_CARS = f"car AP at 2 m within {NEAR_M:g} m"
+from everroad.evaluation.run.measures import NEAR_CARS
 
 
 @dataclass(frozen=True)
@@ -32,16 +30,16 @@ ROWS: tuple[Row, ...] = (
     Row("layout share of what is told", ("layout", "share told"), beside=True),
     Row("town-KID above floor", ("realism", "town-KID above floor")),
     Row("town-KID drift ratio", ("drift", "town-KID drift ratio")),
-    Row("town-KID above floor, first window", ("drift", "town-KID above floor, first window"), beside=True),
-    Row("town-KID above floor, last window", ("drift", "town-KID above floor, last window"), beside=True),
+    Row("above floor, first window", ("drift", "town-KID above floor, first window"), beside=True),
+    Row("above floor, last window", ("drift", "town-KID above floor, last window"), beside=True),
     Row("town-FVD", ("realism", "town-FVD")),
     Row("town-FVD floor", ("realism", "town-FVD floor"), beside=True),
     Row("FID", ("realism", "FID"), optional=True),
     Row("FID floor", ("realism", "FID floor"), optional=True, beside=True),
     Row("FVD", ("realism", "FVD"), optional=True),
     Row("FVD floor", ("realism", "FVD floor"), optional=True, beside=True),
-    Row("share of car AP", ("boxes", f"share {_CARS}")),
-    Row(_CARS, ("boxes", _CARS), beside=True),
+    Row("share of car AP", ("boxes", f"share {NEAR_CARS}")),
+    Row(NEAR_CARS, ("boxes", NEAR_CARS), beside=True),
     Row("share of map mAP", ("map", "share mAP")),
     Row("ego speed error", ("consistency", "ego motion", "speed error")),
     Row("identity share", ("consistency", "identity", "share identity")),

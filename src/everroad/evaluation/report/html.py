@@ -23,7 +23,7 @@ _KNOWN = {
     "git_commit", "command", "sources", "differences", "scenarios plausible", "seconds", "ablation",
 }  # fmt: skip
 _INTERVALS = (
-    "In brackets the interval that holds 95 % of 1,000 draws of the towns with replacement; none where towns are too few. "
+    "In brackets the interval that holds 95 % of the draws of scenarios with replacement; none where they are too few. "
     "–: no value."
 )
 
