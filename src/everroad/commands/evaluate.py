@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from everroad.console import COMPUTE, AtLeastOne, Compute, networks_dtype, progress_bar
+from everroad.console import COMPUTE, AtLeastOne, Compute, networks_dtype, output_file, progress_bar
 
 evaluate_app = App(name="evaluate", help="Measure how good a model is.")
 
@@ -99,6 +99,39 @@ def compare(
     if len(sources) < 2:
         raise ValueError(f"compare: expected two sources at least, got {len(sources)}; name more, or use everroad evaluate run")
     _evaluate(list(sources), out, scenarios or [], protocol, towns, frames, steps, public, ablation, overwrite, compute)
+
+
+@evaluate_app.command
+def halves(
+    video: Path, /, *, out: Path, stretches: AtLeastOne = 8, public: bool = False, compute: Compute = COMPUTE,
+) -> None:  # fmt: skip
+    """Measure a real video's two halves against each other: the floor of every measure that needs no layout.
+
+    Args:
+        video: A video file of a drive.
+        out: JSON file to write.
+        stretches: In how many stretches each half is cut; intervals come from drawing them again.
+        public: Measure FID and FVD too, with published weights from the folder that EVERROAD_WEIGHTS names.
+    """
+    with output_file(out, ".json"):
+        from rich.console import Console
+
+        from everroad.evaluation.halves import evaluate_halves, halves_table, write_halves
+        from everroad.stream.hardware import usable_device
+
+        device = str(usable_device(compute.device))
+        command = shlex.join(["everroad", *sys.argv[1:]])
+        if compute.threads is not None:
+            import torch
+
+            torch.set_num_threads(compute.threads)
+        with progress_bar("halves", compute.quiet) as progress:
+            report = evaluate_halves(
+                video, stretches, public=public, device=device, command=command, progress=progress
+            )  # fmt: skip
+        write_halves(out, report)
+    if not compute.quiet:
+        Console().print(halves_table(report))
 
 
 def _evaluate(

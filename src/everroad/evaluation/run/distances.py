@@ -25,21 +25,23 @@ def distances_above_floor(model: ByTown, painter: ByTown, others: ByTown, names:
     """Of both kinds (``names``: of the kernel distance and of the Fréchet distance): the source's, "… floor" the painter's, and
     "… above floor" their difference. Invalid with fewer than two towns on a side, or too few samples."""
     found: dict[str, Measure] = {}
-    for name, distance in zip(names, (_kernel, _frechet), strict=True):
+    for name, distance in zip(names, (kernel_between, frechet_between), strict=True):
         own, floor = distance(model, others), distance(painter, others)
         above = combined(lambda a, b: a - b, own, floor)
         found |= {name: own, f"{name} floor": floor, f"{name} above floor": above}
     return found
 
 
-def _kernel(first: ByTown, second: ByTown) -> Measure:
+def kernel_between(first: ByTown, second: ByTown) -> Measure:
+    """The unbiased kernel distance; its interval draws the towns of ``first``. Invalid with fewer than two towns on a side."""
     if min(len(first), len(second)) < 2:
         return INVALID
     sums = kernel_sums(first, second)
     return with_draws(float(kernel_distance(sums)[0]), kernel_distance(sums, town_draws(len(first))), len(first))
 
 
-def _frechet(first: ByTown, second: ByTown) -> Measure:
+def frechet_between(first: ByTown, second: ByTown) -> Measure:
+    """The Fréchet distance; its interval draws the towns of ``first``. Invalid with fewer than two samples on a side."""
     parts = [moments_of(features) for features in first]
     others = all_joined(moments_of(features) for features in second)
     if sum(part.count for part in parts) < 2 or others.count < 2:
