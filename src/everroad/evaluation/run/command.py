@@ -122,6 +122,8 @@ def _towns(asked: Asked, protocol: Protocol, opened: list[OpenSource]) -> list[E
     if not asked.scenarios:
         return [open_town(seed, protocol.frames, form) for seed in evaluation_seeds(asked.towns)]
     towns = []
+    short = [path.name.removesuffix(".gz").removesuffix(".json") for path in asked.scenarios]
+    labels = short if len(set(short)) == len(short) else [f"{i + 1}: {name}" for i, name in enumerate(short)]
     for i, path in enumerate(asked.scenarios):
         scenario = read_scenario(path)
         for of in opened:
@@ -130,8 +132,7 @@ def _towns(asked: Asked, protocol: Protocol, opened: list[OpenSource]) -> list[E
                     f"{of.runs[i].folder}: expected the run of scenario {scenario.name}, got one of {of.runs[i].scenario}; "
                     "give --scenarios in the order of the runs"
                 )
-        label = path.name.removesuffix(".gz").removesuffix(".json")
-        towns.append(open_scenario(scenario, protocol.frames, form, i, label))
+        towns.append(open_scenario(scenario, protocol.frames, form, i, labels[i]))
     return towns
 
 

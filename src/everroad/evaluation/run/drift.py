@@ -25,7 +25,8 @@ def drift(compared: Compared, curve: dict[str, Tree], whole: Tree) -> dict[str, 
         of_window = [of["realism"][f"{name} above floor"] for of in windows]
         pair = (of_window[-1], of_window[0]) if len(of_window) > 1 else (INVALID, INVALID)
         found |= {
-            f"{name} drift ratio": combined(lambda late, early: late / early, *pair),
+            # Of a source that begins no further away than the painter itself a ratio says nothing.
+            f"{name} drift ratio": combined(lambda late, early: late / early, *pair) if pair[1].value > 0 else INVALID,
             f"{name} above floor, first window": pair[1],
             f"{name} above floor, last window": pair[0],
         }

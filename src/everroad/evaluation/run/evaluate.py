@@ -121,6 +121,8 @@ def _worst(own: Trace, painter: Trace, towns: Sequence[EvaluationTown]) -> list[
     cases = []
     for first in range(1, own.frames + 1, WORST_WINDOW):
         last = min(first + WORST_WINDOW - 1, own.frames)
+        if last - first + 1 < min(WORST_WINDOW, own.frames):
+            break
         for i, town in enumerate(towns):
             of = [
                 [value for record in trace.records[first : last + 1] if (value := layout_iou(record[i])) is not None]
