@@ -16,6 +16,7 @@ from everroad.evaluation.protocols import PROTOCOLS, Protocol, get_protocol
 def test_a_protocol_can_be_followed_and_says_what_is_ours(protocol: Protocol) -> None:
     assert protocol.picture_preparation in OF_PICTURES
     assert protocol.clip_preparation in OF_CLIPS
+    assert protocol.clip_frames >= 9  # I3D takes no shorter ones
     assert set(protocol.ours) <= {field.name for field in fields(Protocol)}
     for first in protocol.clip_starts():
         assert protocol.first <= first <= first + protocol.clip_frames - 1 <= protocol.frames

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import cv2
@@ -346,3 +347,14 @@ def test_ids_and_colours_agree_on_outlines() -> None:
     bottom = np.nonzero(car)[0].max()
     above_shadow = np.arange(128)[:, None] < bottom - 8
     assert not (changed & ~grown & above_shadow).any()
+
+
+def test_a_painter_that_has_painted_can_be_sent_to_another_process() -> None:
+    town = scenario(vector_map=crossroads())
+    painter, camera = Painter(town), front()
+    first = painter.paint(town.frame(0), camera, OUTPUTS)
+    again = pickle.loads(pickle.dumps(painter)).paint(town.frame(0), camera, OUTPUTS)
+    assert first.rgb is not None
+    assert again.rgb is not None
+    assert np.array_equal(first.rgb, again.rgb)
+    assert np.array_equal(first.instance, again.instance)

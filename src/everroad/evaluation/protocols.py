@@ -96,10 +96,13 @@ PROTOCOLS: dict[str, Protocol] = {
             ours=("clip_frames", "clip_preparation"),
         ),
         Protocol(
-            "glad", "Glad (2025): clips of 8 frames on nuScenes; its distances' preparation is not published",
-            frames=8, frame_rate_hz=12.0, start="left out", clip_frames=8, clip_stride=0, picture_stride=1,
+            "glad", "Glad (2025): clips of 8 frames on nuScenes, 16 at most; I3D takes 9 at least; nothing else is published",
+            frames=16, frame_rate_hz=12.0, start="left out", clip_frames=16, clip_stride=0, picture_stride=1,
             picture_preparation="pytorch-fid", clip_preparation="resize", scenarios=150,
-            ours=("frame_rate_hz", "start", "picture_stride", "picture_preparation", "clip_preparation", "scenarios"),
+            ours=(
+                "frames", "clip_frames", "frame_rate_hz", "start", "picture_stride", "picture_preparation",
+                "clip_preparation", "scenarios",
+            ),
         ),
     )
 }  # fmt: skip

@@ -72,6 +72,7 @@ class Painter:
     """Paints frames of one scenario."""
 
     def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
         self._map = scenario.map
         self._seed = scenario.appearance_seed
         path_m = scenario.world_from_ego.translation_m[:, :2]
@@ -84,6 +85,10 @@ class Painter:
         self._signals = facings(scenario.signals, scenario.map)
         self._worlds: dict[tuple[str | None, str | None], _World] = {}
         self._lenses: OrderedDict[bytes, Lens] = OrderedDict()
+
+    def __reduce__(self) -> tuple[type[Painter], tuple[Scenario]]:
+        """Pickled as what it was made of: the rest is derived, and kept by references that cannot go along."""
+        return Painter, (self._scenario,)
 
     def instance_name(self, instance: int) -> str:
         """ "actor:<track_id>" or "building:<number>" of an id in ``Painting.instance``; ids are the same in all frames."""

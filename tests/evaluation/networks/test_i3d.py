@@ -81,5 +81,5 @@ def test_logits_of_clips(drawn_file, drawn_pictures) -> None:
     assert description["measures"] == {"frechet": "FVD", "kernel": "KVD"}
     assert description["verified_against"][0]["package"] == "cd-fvd"
     assert description["preparation"].startswith("bilinear to 224x224")
-    with pytest.raises(ValueError, match="preparation: expected one of resize, short-side-crop, got 'crop'"):
+    with pytest.raises(ValueError, match="preparation: expected one of resize, short-side-crop, wcoda, got 'crop'"):
         load_i3d("crop")

@@ -15,6 +15,7 @@ from pathlib import Path
 from everroad.evaluation.ablation.report import ablation_table
 from everroad.evaluation.ablation.run import ablate
 from everroad.evaluation.candidates import load_candidates
+from everroad.evaluation.progress import say_progress
 from everroad.scenario.files import write_atomically
 from everroad.stream.folder import check_can_be_made
 from everroad.stream.state import COMPUTE_DTYPES
@@ -37,17 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.out is not None:
             check_can_be_made(asked.out, "--out", folder=False)
         candidate = load_candidates([asked.weights] if asked.weights else (), asked.preset, zero_memory=False)[0]
-        report = ablate(candidate, towns=asked.towns, frames=asked.frames, progress=_say, **options)
+        report = ablate(candidate, towns=asked.towns, frames=asked.frames, progress=say_progress, **options)
         print(ablation_table(report))
         if asked.out is not None:
             asked.out.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(asked.out, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
     except ValueError as error:
         parser.error(str(error))
-
-
-def _say(done: int, total: int) -> None:
-    print(f"\r{done} of {total} frames", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def town_matches(network: Detector, view: View, frames: int) -> tuple[Matches, M
     everywhere, near = [], []
     lens, seconds = lenses([view]), view.key_every / view.town.source.scenario.frame_rate_hz
     for i in range(0, frames + 1, view.key_every):
-        shown = view.show(i, None)
+        shown, _ = view.show(i, None)
         way = torch.from_numpy(view.ego_from_earlier(i)).float()[None]
         _, found, memory = network(as_input(as_batch([shown.reference.picture])), lens, memory, way, seconds)
         boxes, scores = boxes_of(found)

@@ -75,7 +75,7 @@ def evaluate(
         beside.replace(folder / FRAMES)
     finally:
         beside.unlink(missing_ok=True)
-    further = look_at_others(others, protocol, judges.features, judges.public, device, watch)
+    further = look_at_others(others, protocol, judges.features, judges.public, device, watch, threads)
     with watch.stage("measures"):
         boxes: dict[tuple[int, Window], Tree] = {}
         compared = [Compared(own, seen.painter, further, towns, protocol, boxes) for own in (seen.painter, *seen.sources)]

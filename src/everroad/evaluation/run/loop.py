@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -14,8 +14,9 @@ from everroad.evaluation.protocols import Protocol
 from everroad.evaluation.reference import EvaluationTown
 from everroad.evaluation.run.judges import Judges
 from everroad.evaluation.run.observer import Observer
+from everroad.evaluation.run.painting import shown_frames
 from everroad.evaluation.run.records import PainterTrace, Trace
-from everroad.evaluation.run.shown import Shown, View, view_of
+from everroad.evaluation.run.shown import view_of
 from everroad.evaluation.sources.types import Picture, PictureSource
 from everroad.stream.hardware import Stopwatch
 
@@ -49,14 +50,14 @@ def judge_all(
     """
     views = [view_of(town) for town in towns]
     made = [source.pictures(towns) for source in sources]
-    shown: list[Shown] | None = None
-    with _workers(threads) as pool:
+    frames = shown_frames(views, protocol.frames, threads)
+    with closing(frames), _workers(threads) as pool:
         trace = PainterTrace()
         painter = Observer(judges, views, protocol, device, pool, watch, trace)
         observers = [Observer(judges, views, protocol, device, pool, watch) for _ in sources]
         for frame_index in range(protocol.frames + 1):
             with watch.stage("paint"):
-                shown = list(pool.map(View.show, views, [frame_index] * len(views), shown or [None] * len(views)))
+                shown = next(frames)
             trace.ids.append([one.reference.masks.ids for one in shown])
             painter.observe(frame_index, [one.own for one in shown], shown)
             pictures = [[one.own for one in shown]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,7 @@ from everroad.evaluation.features.network import FeatureNetwork, as_input
 from everroad.evaluation.protocols import Protocol
 from everroad.evaluation.reference import EvaluationTown
 from everroad.evaluation.run.judges import PublicNetworks
+from everroad.evaluation.run.painting import own_pictures
 from everroad.evaluation.run.shown import as_batch, resized, view_of
 from everroad.evaluation.trunk import Seen
 from everroad.stream.hardware import Stopwatch
@@ -37,6 +39,7 @@ def look_at_others(
     public: PublicNetworks | None,
     device: torch.device,
     watch: Stopwatch,
+    processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> OtherTowns:
     """Of the protocol's pictures and clips of each town."""
@@ -49,32 +52,33 @@ def look_at_others(
     motions: dict[int, ndarray] = {}
     recent: dict[int, list[ndarray]] = {}
     before: tuple[int, Seen] | None = None
-    for done, i in enumerate(needed):
-        with watch.stage("paint"):
-            own = [view.town.picture(i) for view in views]
-        with watch.stage("features"), torch.no_grad():
-            judged = as_batch([resized(picture, view.camera) for picture, view in zip(own, views, strict=True)])
-            seen = features.see(as_input(judged.to(device)))
-            pooled, embedding = features.picture_features(seen)
-            embeddings[i] = embedding.cpu().numpy()
-            if before is not None and before[0] == i - 1:
-                motions[i] = features.motion_features(before[1], seen).cpu().numpy()
-            before = (i, seen)
-        if i in wanted:
-            out.pooled[i] = pooled.cpu().numpy()
-        first = i - protocol.clip_frames + 1
-        if first in starts:
-            out.clips[first] = _clips(embeddings, motions, first, protocol.clip_frames)
-        if public is not None:
-            recent[i] = own
+    with closing(own_pictures(views, needed, processes)) as frames:
+        for done, i in enumerate(needed):
+            with watch.stage("paint"):
+                own = next(frames)
+            with watch.stage("features"), torch.no_grad():
+                judged = as_batch([resized(picture, view.camera) for picture, view in zip(own, views, strict=True)])
+                seen = features.see(as_input(judged.to(device)))
+                pooled, embedding = features.picture_features(seen)
+                embeddings[i] = embedding.cpu().numpy()
+                if before is not None and before[0] == i - 1:
+                    motions[i] = features.motion_features(before[1], seen).cpu().numpy()
+                before = (i, seen)
             if i in wanted:
-                out.inception[i] = public.inception.features(as_batch(own)).numpy()
+                out.pooled[i] = pooled.cpu().numpy()
+            first = i - protocol.clip_frames + 1
             if first in starts:
-                clip = torch.stack([as_batch(recent[j]) for j in range(first, i + 1)], 1)
-                out.i3d[first] = public.i3d.features(clip).numpy()
-            recent = {j: of for j, of in recent.items() if j > first}
-        if progress is not None:
-            progress(done + 1, len(needed))
+                out.clips[first] = _clips(embeddings, motions, first, protocol.clip_frames)
+            if public is not None:
+                recent[i] = own
+                if i in wanted:
+                    out.inception[i] = public.inception.features(as_batch(own)).numpy()
+                if first in starts:
+                    clip = torch.stack([as_batch(recent[j]) for j in range(first, i + 1)], 1)
+                    out.i3d[first] = public.i3d.features(clip).numpy()
+                recent = {j: of for j, of in recent.items() if j > first}
+            if progress is not None:
+                progress(done + 1, len(needed))
     return out
 
 

@@ -40,7 +40,6 @@ class Shown:
 
     own: Picture
     reference: Reference
-    known: KnownFrame
     prepared: Prepared
     truth: Truth | None
     map_truth: MapElements | None
@@ -54,8 +53,8 @@ class View:
     camera: Camera
     key_every: int
 
-    def show(self, frame_index: int, before: Shown | None) -> Shown:
-        """A frame, and with it what has moved since the one before (``None`` at frame 0)."""
+    def show(self, frame_index: int, before: KnownFrame | None) -> tuple[Shown, KnownFrame]:
+        """A frame, with what has moved since the one before (``None`` at frame 0), and what the next one has to know of it."""
         painting = self._paint(frame_index)
         depth_m, semantic, instance = painting.depth_m, painting.semantic, painting.instance
         assert depth_m is not None
@@ -70,8 +69,8 @@ class View:
             map_truth = None if scenario.map is None else seen_elements(scenario, frame_index, self.camera)
             seen = seen_pixels(instance, self.town.painter)
             truth = truth_of_frame(scenario, frame_index, [name for name, count in seen.items() if count >= LEAST_SEEN_PX])
-        prepared = prepare(known, None if before is None else before.known)
-        return Shown(own, Reference(picture, semantic, instance_masks(instance)), known, prepared, truth, map_truth)
+        reference = Reference(picture, semantic, instance_masks(instance))
+        return Shown(own, reference, prepare(known, before), truth, map_truth), known
 
     def is_key(self, frame_index: int) -> bool:
         """Whether boxes and map elements are looked for."""
