@@ -3,9 +3,10 @@ can do, since they are about what is shown and not how."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from glob import escape
 from itertools import count
 from typing import Any
 
@@ -21,6 +22,23 @@ from everroad.scenario.edit.remove import remove
 
 # Which car shows most is asked of every so many frames.
 LOOK_EVERY = 6
+# Shuffled frames are read this far ahead of the others.
+KEPT = 10
+
+
+@dataclass(frozen=True)
+class RememberingTown(EvaluationTown):
+    """A town that remembers the pictures last asked for: many sources damage the same ones, and painting is dear."""
+
+    _kept: OrderedDict[int, Picture] = field(init=False, default_factory=OrderedDict, repr=False, compare=False)
+
+    def picture(self, frame_index: int) -> Picture:
+        """The painter's picture of a frame."""
+        if frame_index not in self._kept:
+            self._kept[frame_index] = super().picture(frame_index)
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[frame_index]
 
 
 @dataclass(frozen=True)
@@ -69,8 +87,14 @@ def without_largest_car(town: EvaluationTown) -> EvaluationTown:
     car = largest_car(town)
     if car is None:
         return town
-    scenario = remove(town.source.scenario, ids=[car])
+    # A track id may hold what is a pattern to ``remove``.
+    scenario = remove(town.source.scenario, ids=[escape(car)])
     return replace(town, source=replace(town.source, scenario=scenario), painter=Painter(scenario))
+
+
+def remembering(town: EvaluationTown) -> RememberingTown:
+    """The same town."""
+    return RememberingTown(town.seed, town.source, town.painter, town.fast, town.label)
 
 
 def largest_car(town: EvaluationTown) -> str | None:
