@@ -46,6 +46,7 @@ def test_places_of_frames() -> None:
     assert [cut.place(i) for i in (10, 17, 18, 20)] == [(1, 0, 0), (1, 1, 3), None, None]
 
 
+@pytest.mark.slow
 def test_halves_that_differ_are_found_to(tmp_path: Path) -> None:
     same, blurred, still = (
         evaluate_halves(film(tmp_path / f"{name}.mp4", second=name), 4) for name in ("same", "blurred", "still")
@@ -63,6 +64,7 @@ def test_halves_that_differ_are_found_to(tmp_path: Path) -> None:
     assert same["protocol"]["frames_a_stretch"] == 9
 
 
+@pytest.mark.slow
 def test_the_same_twice_and_json(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mp4")
     first, again = (evaluate_halves(path, 4) for _ in range(2))

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from everroad.console import progress_bar
 from everroad.evaluation.damaged_sources import damaged_sources, remembering
+from everroad.evaluation.progress import say_progress
 from everroad.evaluation.protocols import get_protocol
 from everroad.evaluation.reference import evaluation_seeds, open_town
 from everroad.evaluation.report.document import check_folder, write_report
@@ -179,8 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     judges = load_judges(torch.device("cpu"), get_protocol("stage-long"))
     command = shlex.join(["python", "-m", "everroad.evaluation.damage_report", *(arguments or sys.argv[1:])])
     asked.out.mkdir(parents=True, exist_ok=True)
-    with progress_bar("damage", False) as progress:
-        found = damage_evaluation(asked.towns, asked.frames, judges, asked.out, command, progress=progress)
+    found = damage_evaluation(asked.towns, asked.frames, judges, asked.out, command, progress=say_progress)
     write_report(asked.out, found.report, found.film)
     text = document(found.report)
     write_atomically(asked.out / PAGE, text.encode())

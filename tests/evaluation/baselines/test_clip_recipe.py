@@ -172,6 +172,7 @@ def run_settings(**changes: object) -> dict:
     return {"preset": "tiny", "batch": 2, "plan": PLAN, "loop": loop, "degrade": PLAIN, "optimiser": optimiser} | changes
 
 
+@pytest.mark.slow
 def test_a_run_of_clips_resumes_to_the_same_bits_and_ships(tmp_path: Path) -> None:
     recipe = ClipRecipe(name="tiny-clip", train_steps=3, clip=ClipConfig(4), **run_settings())
     train(recipe, tmp_path / "whole", quiet=True)

@@ -39,6 +39,7 @@ def lone(kit, model) -> dict[str, list]:
     return {scheme: list(clip_source(model, scheme).pictures(kit.towns[1:])) for scheme in SCHEMES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_scheme_fills_the_town_and_repeats_itself_to_the_bit(kit, model, lone, scheme) -> None:
     source, made = clip_source(model, scheme), lone[scheme]
