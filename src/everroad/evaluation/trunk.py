@@ -6,12 +6,13 @@ pictures. Axis letters: ``b`` pictures, ``c`` channels, ``h w`` pixels.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 MULTIPLE_PX = 16
 
@@ -67,6 +68,20 @@ def layer(inner: int, outer: int, kernel: int = 3) -> nn.Sequential:
     """Convolution, batch normalisation, ReLU."""
     convolution = nn.Conv2d(inner, outer, kernel, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outer), nn.ReLU(inplace=True))
+
+
+def fold_normalisation(module: nn.Module) -> None:
+    """Puts each ``layer``'s batch normalisation into its convolution, where it costs nothing: for judging, never for training.
+
+    Results are the same but for rounding. Raises ``ValueError`` for a module in training mode.
+    """
+    if module.training:
+        raise ValueError("judge: expected evaluation mode, got training mode; call .eval() first")
+    for child in module.modules():
+        if isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
+            child[0] = fuse_conv_bn_eval(cast(nn.Conv2d, child[0]), cast(nn.BatchNorm2d, child[1]))
+            child[1] = nn.Identity()
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def check_size(height_px: int, width_px: int) -> None:

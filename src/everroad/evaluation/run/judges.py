@@ -19,6 +19,7 @@ from everroad.evaluation.networks.inception import InceptionFeatures, load_incep
 from everroad.evaluation.networks.lpips import PerceptualDistance, load_lpips
 from everroad.evaluation.protocols import Protocol
 from everroad.evaluation.segmenter import Segmenter, load_packaged_segmenter
+from everroad.evaluation.trunk import fold_normalisation
 
 # The height of the pictures that they learnt from; widths follow the picture's shape.
 HEIGHT_PX, MULTIPLE_PX = 128, 16
@@ -57,6 +58,8 @@ def load_judges(device: torch.device, protocol: Protocol, public: bool = False) 
     map_head, map_card = load_packaged_map_head()
     cards = {"segmenter": segmenter_card, "town-features": features_card, "town-detector": detector_card}
     cards["town-map-head"] = map_card
+    for judge in (segmenter, features, detector, map_head):
+        fold_normalisation(judge)
     return Judges(
         segmenter.to(device),
         features.to(device),
