@@ -79,6 +79,7 @@ def test_the_way_back_follows_the_lanes() -> None:
         way_back(replace(scenario, map=dead_end))
 
 
+@pytest.mark.slow
 def test_what_remembers_comes_back_and_what_forgets_does_not(towns: list[LoopTown]) -> None:
     late = towns[0].lap - 4
     sources = [Forgetful(since=late), Forgetful(since=COMPARED + 1, until=late, name="remembers")]

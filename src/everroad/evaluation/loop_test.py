@@ -62,7 +62,10 @@ def open_circuit(seed: int, form: PictureFormat) -> LoopTown:
 def loop_measures(
     sources: Sequence[PictureSource], towns: Sequence[LoopTown], progress: Callable[[int, int], None] | None = None
 ) -> dict[str, dict[str, Measure]]:
-    """``NAMES`` of the painter and of each source by its name, over towns. Raises ``ValueError`` for a source that ends early."""
+    """``NAMES`` of the painter and of each source by its name, over towns.
+
+    Raises ``ValueError`` for a source that ends early.
+    """
     painter = np.stack([_sums(PAINTER, loop, _painted(loop)) for loop in towns])
     found = {PAINTER: _measures(painter, painter)}
     for done, source in enumerate(sources, 1):
