@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from everroad.evaluation.detector.recipe import DETECTOR_RECIPES
+from everroad.evaluation.downstream.recipe import DOWNSTREAM_RECIPES
 from everroad.evaluation.features.recipe import FEATURE_RECIPES
 from everroad.evaluation.mapping.head.recipe import MAP_HEAD_RECIPES
 from everroad.evaluation.segmenter_recipe import SEGMENTER_RECIPES
 from everroad.training.recipe import Recipe
 
-EVALUATION_RECIPES: dict[str, Recipe] = {**SEGMENTER_RECIPES, **FEATURE_RECIPES, **DETECTOR_RECIPES, **MAP_HEAD_RECIPES}
+EVALUATION_RECIPES: dict[str, Recipe] = {
+    **SEGMENTER_RECIPES,
+    **FEATURE_RECIPES,
+    **DETECTOR_RECIPES,
+    **MAP_HEAD_RECIPES,
+    **DOWNSTREAM_RECIPES,
+}
