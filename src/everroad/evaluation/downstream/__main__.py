@@ -1,7 +1,7 @@
 """Is generated video of use to a detector: ``python -m everroad.evaluation.downstream --out out/downstream``.
 
 Detectors are trained on the painter's pictures ("real"), on a world model's of the same towns, on both, and on one after the
-other; the table says how well each finds boxes in the painter's pictures of evaluation towns. Run again it goes on where it was.
+other; the table says how well each finds boxes in the painter's pictures of evaluation towns. Run again it goes on.
 """
 
 from __future__ import annotations
@@ -20,16 +20,14 @@ from everroad.evaluation.downstream.run import TABLE, downstream
 from everroad.stream.folder import check_can_be_made
 from everroad.stream.state import COMPUTE_DTYPES
 
+PROGRAM = "python -m everroad.evaluation.downstream"
 SCALES = {"small": SMALL, "whole": WHOLE}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. What is refused is one line, and exit status 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m everroad.evaluation.downstream",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__, formatter_class=raw)
     parser.add_argument("--out", type=Path, required=True, help="folder of the clips, the trainings and the report")
     parser.add_argument("--scale", choices=list(SCALES), default="small", help="small: a CPU; whole: a GPU and 16 cores")
     parser.add_argument("--model", help="a preset with packaged weights, a weights file or a training's folder")
@@ -43,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dtype", choices=list(COMPUTE_DTYPES))
     parser.add_argument("--threads", type=int, help="torch's threads on the CPU")
     asked = parser.parse_args(arguments)
-    command = shlex.join(
-        ["python", "-m", "everroad.evaluation.downstream", *(sys.argv[1:] if arguments is None else arguments)]
-    )
+    command = f"{PROGRAM} {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
     try:
         check_can_be_made(asked.out, "--out")
         if asked.threads is not None:

@@ -2,7 +2,7 @@
 
 Each training town has one rig and one drive. The model begins with the painter's picture of frame 0 and streams to the last
 clip's end, and the clips' frames are taken from its stream: what has drifted by then is in them, as it is in use. Boxes, depth
-and poses are the painter's in both, so that only the pictures differ. No clip begins at frame 0, which is the painter's in both.
+and poses are the painter's in both, so that only the pictures differ. No clip has frame 0, which is the painter's in both.
 Axis letters: ``n`` clips, ``f`` key frames and the one more, ``h w`` pixels.
 """
 
@@ -63,7 +63,7 @@ def generated_clips(
     streams: int = 4,
     progress: Progress | None = None,
 ) -> LabelledClips:
-    """``painted`` with the pictures of ``source``, read from ``cache_dir`` and streamed where missing, ``streams`` towns at once.
+    """``painted`` with the pictures of ``source``, read from ``cache_dir`` and streamed where missing, ``streams`` towns a batch.
 
     What the source is said to be (``described``) is what the files belong to. Sources keep files beside each other.
     """

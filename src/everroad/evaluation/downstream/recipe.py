@@ -81,7 +81,7 @@ class DownstreamRecipe(DetectorRecipe):
         return "generated" if train_step < self.train_steps // 2 else "real"
 
     def read_clips(self, progress: Progress | None = None) -> dict[Data, LabelledClips]:
-        """The clips that the train steps see, by ``seen_at``. ``progress`` hears (towns ready, towns in all) of what is made."""
+        """The clips that the train steps see, by ``seen_at``. ``progress`` hears (towns ready, towns in all)."""
         source, form = self.maker.open()
         wanted = PairedSet(self.clips, form)
         painted = painted_clips(wanted, self.cache(), self.workers, progress)
