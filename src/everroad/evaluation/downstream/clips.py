@@ -63,7 +63,7 @@ def generated_clips(
     streams: int = 4,
     progress: Progress | None = None,
 ) -> LabelledClips:
-    """``painted`` with the pictures of ``source``, read from ``cache_dir`` and streamed where missing, ``streams`` towns a batch.
+    """``painted`` with the pictures of ``source``, read from ``cache_dir``, streamed where missing, ``streams`` towns a batch.
 
     What the source is said to be (``described``) is what the files belong to. Sources keep files beside each other.
     """
