@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from everroad.evaluation.candidates import Candidate
+from everroad.evaluation.downstream import clips as module
 from everroad.evaluation.downstream.clips import (
     PairedSet,
     clip_frames,
@@ -46,6 +48,15 @@ class Numbered:
             yield [np.full((64, 112, 3), (frame_index, town.seed % 251, 7), np.uint8) for town in towns]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kept_towns() -> Iterator[None]:
+    """A town is the same whoever asks, and dear."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "open_training_town", lru_cache(open_training_town))
+        patch.setattr(module, "painter_digest", lambda: "painter")
+        yield
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("clips")
@@ -58,7 +69,7 @@ def painted(cache: Path) -> LabelledClips:
 
 def test_the_painters_clips_are_its_pictures_of_one_rig(painted: LabelledClips) -> None:
     assert painted.images.shape == (4, 3, 3, 64, 112)
-    town = open_training_town(WANTED, 1)
+    town = module.open_training_town(WANTED, 1)
     frames = clip_frames(WANTED, town, 1)
     assert painted.first_frame[2:].tolist() == [of[0] for of in frames]
     assert frames[0][0] >= 1
