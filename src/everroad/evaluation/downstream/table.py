@@ -17,7 +17,7 @@ def downstream_tables(report: Mapping[str, Any]) -> str:
     trained = {kind: row for kind, row in rows.items() if kind != "shipped"}
     classes = [name for name in rows["real"]["scores"] if name.startswith("AP ") and rows["real"]["scores"][name]["valid"]]
     protocol = report["protocol"]
-    of = f"{protocol['towns']} evaluation towns of {protocol['frames']} frames, {protocol['seeds']} seeds of each detector"
+    of = f"{protocol['towns']} evaluation towns of {protocol['frames']} frames; seeds of each detector: {protocol['seeds']}"
     return "\n\n".join(
         [
             f"Trained on each, scored on the painter's pictures ({of}; 95 % intervals over towns):",
