@@ -118,7 +118,7 @@ def render_labelled(config: LabelledSet, town_index: int) -> LabelledClips:
         camera = fit_camera(jitter_camera(front_camera(scenario.cameras), rig_seed), config.height_px, config.width_px)
         keys = [first + k * config.key_frame_step for k in range(config.key_frames)]
         frames = [scenario.frame(j) for j in (*keys, keys[-1] + 1)]
-        parts.append(_clip(config, painter, frames, camera, seed, first))
+        parts.append(painted_clip(config, painter, frames, camera, seed, first))
     return LabelledClips(**{name: torch.stack([part[name] for part in parts]) for name in parts[0]})
 
 
@@ -127,9 +127,10 @@ def _town(config: LabelledSet, town_index: int) -> dict[str, Tensor]:
     return {field.name: getattr(made, field.name) for field in fields(made)}
 
 
-def _clip(
+def painted_clip(
     config: LabelledSet, painter: Painter, frames: list[SceneFrame], camera: Camera, seed: int, first: int
 ) -> dict[str, Tensor]:
+    """What ``LabelledClips`` has of one clip: of its key frames and, last, the one more frame."""
     paintings = [painter.paint(frame, camera, OUTPUTS) for frame in frames[:-1]]
     after = painter.paint(frames[-1], camera, frozenset({"rgb"}))
     boxes = [box_labels(frame, painting, painter, config.boxes) for frame, painting in zip(frames, paintings, strict=False)]

@@ -66,7 +66,8 @@ def way_back(scenario: Scenario) -> tuple[str, ...]:
     number = {lane.lane_id: i for i, lane in enumerate(lanes)}
     length = np.array([lane_length_m(lane) for lane in lanes])
     steps = [(i, number[name]) for i, lane in enumerate(lanes) for name in lane.successors if name in number]
-    found: tuple[float, int, int] | None = None
+    found: tuple[int, int] | None = None
+    before = np.zeros((0, 0), np.int64)
     if steps:
         rows, columns = np.array(steps).T
         ways, before = dijkstra(
@@ -76,10 +77,10 @@ def way_back(scenario: Scenario) -> tuple[str, ...]:
         laps = length[rows] + ways[columns, rows]
         best = int(np.argmin(laps))
         if np.isfinite(laps[best]):
-            found = float(laps[best]), int(rows[best]), int(columns[best])
+            found = int(rows[best]), int(columns[best])
     if found is None:
         raise ValueError(f"{scenario.name}: expected a map with a way back to where it began, got none; name another seed")
-    _, first, second = found
+    first, second = found
     circle = [first]
     while circle[-1] != second:
         circle.append(int(before[second, circle[-1]]))

@@ -25,13 +25,13 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 
-from everroad.console import progress_bar
 from everroad.evaluation.candidates import load_candidates
 from everroad.evaluation.colour import delta_e, lab
 from everroad.evaluation.first_frame_baselines import mean_squared_error
 from everroad.evaluation.loop_circuit import closed_circuit
 from everroad.evaluation.measure import Measure, combined, pooled
 from everroad.evaluation.persistence import mean_colours
+from everroad.evaluation.progress import say_progress
 from everroad.evaluation.reference import EvaluationTown, evaluation_seeds, open_scenario
 from everroad.evaluation.report.tree import PAINTER, numbers
 from everroad.evaluation.sources.model import ModelPictures
@@ -148,8 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     candidates = load_candidates(asked.weights, asked.preset, zero_memory=False)
     towns = [open_circuit(seed, candidates[0].world_model.config) for seed in evaluation_seeds(asked.towns)]
-    with progress_bar("loop test", False, "sources") as progress, torch.inference_mode():
-        columns = loop_measures([ModelPictures(of) for of in candidates], towns, progress)
+    with torch.inference_mode():
+        columns = loop_measures([ModelPictures(of) for of in candidates], towns, say_progress)
     laps = ", ".join(f"{loop.town.name} {loop.lap}" for loop in towns)
     print(f"Frames of a lap, by town: {laps}; {COMPARED} compared.\n\n{loop_table(columns)}")
 

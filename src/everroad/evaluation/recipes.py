@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from everroad.evaluation.baselines.recipes import BASELINE_RECIPES
 from everroad.evaluation.detector.recipe import DETECTOR_RECIPES
+from everroad.evaluation.downstream.recipe import DOWNSTREAM_RECIPES
 from everroad.evaluation.features.recipe import FEATURE_RECIPES
 from everroad.evaluation.mapping.head.recipe import MAP_HEAD_RECIPES
 from everroad.evaluation.segmenter_recipe import SEGMENTER_RECIPES
@@ -16,4 +17,5 @@ EVALUATION_RECIPES: dict[str, Recipe] = {
     **DETECTOR_RECIPES,
     **MAP_HEAD_RECIPES,
     **BASELINE_RECIPES,
+    **DOWNSTREAM_RECIPES,
 }

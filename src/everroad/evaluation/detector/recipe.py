@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
+from numpy.random import Generator
 from torch import Tensor, nn
 
 from everroad.data.addressing import addressed_generator
@@ -84,17 +86,18 @@ class DetectorRecipe(Recipe):
 
     def batches(self, first_train_step: int, carried: Mapping[str, Tensor] | None = None) -> Iterator[DetectorBatch]:
         clips = labelled_clips(self.clips, self.cache(), self.workers)
-        train_step = first_train_step
-        while True:
+        for train_step in count(first_train_step):
             draw = addressed_generator(self.seed, "detector", train_step)
             chosen = torch.from_numpy(draw.choice(len(clips.images), self.batch, replace=False))
-            batch = make_batch(clips, chosen)
-            shape = (batch.images.shape[0] * batch.images.shape[1], *batch.images.shape[2:])
-            harm = draw_damage(self.damage, shape, self.seed, "damage", train_step)
-            harm = replace(harm, mirrored=torch.zeros_like(harm.mirrored))  # a clip is mirrored as a whole
-            images = damaged(batch.images.flatten(0, 1), harm).unflatten(0, batch.images.shape[:2])
-            yield mirrored_batch(replace(batch, images=images), torch.from_numpy(draw.random(self.batch) < 0.5))
-            train_step += 1
+            yield self.disturbed(make_batch(clips, chosen), draw, train_step)
+
+    def disturbed(self, batch: DetectorBatch, draw: Generator, train_step: int) -> DetectorBatch:
+        """A train step's clips, lightly damaged and every second one mirrored."""
+        shape = (batch.images.shape[0] * batch.images.shape[1], *batch.images.shape[2:])
+        harm = draw_damage(self.damage, shape, self.seed, "damage", train_step)
+        harm = replace(harm, mirrored=torch.zeros_like(harm.mirrored))  # a clip is mirrored as a whole
+        images = damaged(batch.images.flatten(0, 1), harm).unflatten(0, batch.images.shape[:2])
+        return mirrored_batch(replace(batch, images=images), torch.from_numpy(draw.random(self.batch) < 0.5))
 
     def loss(
         self, module: nn.Module, batch: DetectorBatch, train_step: int
