@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 
-from everroad.console import progress_bar
 from everroad.evaluation.damaged_sources import damaged_sources, remembering
 from everroad.evaluation.protocols import get_protocol
 from everroad.evaluation.reference import evaluation_seeds, open_town
@@ -167,6 +166,10 @@ def document(report: Mapping[str, Any]) -> str:
     return "\n\n".join([f"    {report['command']}", made + ".", damage_table(report), held, check_table(checks)]) + "\n"
 
 
+def _said(done: int, total: int) -> None:
+    print(f"\r{done} of {total} frames", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -179,8 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     judges = load_judges(torch.device("cpu"), get_protocol("stage-long"))
     command = shlex.join(["python", "-m", "everroad.evaluation.damage_report", *(arguments or sys.argv[1:])])
     asked.out.mkdir(parents=True, exist_ok=True)
-    with progress_bar("damage", False) as progress:
-        found = damage_evaluation(asked.towns, asked.frames, judges, asked.out, command, progress=progress)
+    found = damage_evaluation(asked.towns, asked.frames, judges, asked.out, command, progress=_said)
     write_report(asked.out, found.report, found.film)
     text = document(found.report)
     write_atomically(asked.out / PAGE, text.encode())

@@ -16,7 +16,7 @@ drifts meanwhile counts as well: it comes back otherwise than it was.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,6 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 
-from everroad.console import progress_bar
 from everroad.evaluation.candidates import load_candidates
 from everroad.evaluation.colour import delta_e, lab
 from everroad.evaluation.first_frame_baselines import mean_squared_error
@@ -59,20 +58,16 @@ def open_circuit(seed: int, form: PictureFormat) -> LoopTown:
     return LoopTown(open_scenario(circuit.scenario, circuit.lap + COMPARED, form, seed, ""), circuit.lap)
 
 
-def loop_measures(
-    sources: Sequence[PictureSource], towns: Sequence[LoopTown], progress: Callable[[int, int], None] | None = None
-) -> dict[str, dict[str, Measure]]:
+def loop_measures(sources: Sequence[PictureSource], towns: Sequence[LoopTown]) -> dict[str, dict[str, Measure]]:
     """``NAMES`` of the painter and of each source by its name, over towns.
 
     Raises ``ValueError`` for a source that ends early.
     """
     painter = np.stack([_sums(PAINTER, loop, _painted(loop)) for loop in towns])
     found = {PAINTER: _measures(painter, painter)}
-    for done, source in enumerate(sources, 1):
+    for source in sources:
         own = [_sums(source.name, loop, _made(source, loop)) for loop in towns]
         found[source.name] = _measures(np.stack(own), painter)
-        if progress is not None:
-            progress(done, len(sources))
     return found
 
 
@@ -148,8 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     candidates = load_candidates(asked.weights, asked.preset, zero_memory=False)
     towns = [open_circuit(seed, candidates[0].world_model.config) for seed in evaluation_seeds(asked.towns)]
-    with progress_bar("loop test", False, "sources") as progress, torch.inference_mode():
-        columns = loop_measures([ModelPictures(of) for of in candidates], towns, progress)
+    with torch.inference_mode():
+        columns = loop_measures([ModelPictures(of) for of in candidates], towns)
     laps = ", ".join(f"{loop.town.name} {loop.lap}" for loop in towns)
     print(f"Frames of a lap, by town: {laps}; {COMPARED} compared.\n\n{loop_table(columns)}")
 
