@@ -16,6 +16,8 @@ from everroad.evaluation.reference import EvaluationTown, evaluation_seeds
 from everroad.evaluation.sources.types import Picture
 from everroad.render.painter import Painter
 
+pytestmark = pytest.mark.slow  # towns are authored and painted
+
 FORM: Any = SimpleNamespace(height_px=32, width_px=56, frame_rate_hz=2.5)
 SEEDS = evaluation_seeds(2)
 
@@ -97,8 +99,12 @@ def test_what_remembers_comes_back_and_what_forgets_does_not(towns: list[LoopTow
     assert [line.split(" | ")[0].strip("| ") for line in table.splitlines()[2:]] == list(NAMES)
 
 
-def test_what_ends_early_or_laps_too_quickly_is_refused(towns: list[LoopTown]) -> None:
+@pytest.mark.slow
+def test_what_ends_early_is_refused(towns: list[LoopTown]) -> None:
     with pytest.raises(ValueError, match=r"forgetful: expected \d+ frames, got fewer; let it make more"):
         loop_measures([Forgetful(since=0, early=2)], towns[:1])
+
+
+def test_a_lap_of_too_few_frames_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a lap of 96 frames at least"):
         open_circuit(SEEDS[0], SimpleNamespace(height_px=32, width_px=56, frame_rate_hz=1.0))

@@ -66,24 +66,20 @@ def way_back(scenario: Scenario) -> tuple[str, ...]:
     number = {lane.lane_id: i for i, lane in enumerate(lanes)}
     length = np.array([lane_length_m(lane) for lane in lanes])
     steps = [(i, number[name]) for i, lane in enumerate(lanes) for name in lane.successors if name in number]
-    found: tuple[int, int] | None = None
-    before = np.zeros((0, 0), np.int64)
-    if steps:
-        rows, columns = np.array(steps).T
-        ways, before = dijkstra(
-            csr_array((length[rows], (rows, columns)), shape=(len(lanes),) * 2), return_predecessors=True
-        )  # fmt: skip
-        # From a lane to one that follows it, and from there back again.
-        laps = length[rows] + ways[columns, rows]
-        best = int(np.argmin(laps))
-        if np.isfinite(laps[best]):
-            found = int(rows[best]), int(columns[best])
-    if found is None:
-        raise ValueError(f"{scenario.name}: expected a map with a way back to where it began, got none; name another seed")
-    first, second = found
-    circle = [first]
-    while circle[-1] != second:
-        circle.append(int(before[second, circle[-1]]))
+    none = ValueError(f"{scenario.name}: expected a map with a way back to where it began, got none; name another seed")
+    if not steps:
+        raise none
+    rows, columns = np.array(steps).T
+    graph = csr_array((length[rows], (rows, columns)), shape=(len(lanes), len(lanes)))
+    ways, before = dijkstra(graph, return_predecessors=True)
+    # From a lane to one that follows it, and from there back again.
+    laps = length[rows] + ways[columns, rows]
+    best = int(np.argmin(laps))
+    if not np.isfinite(laps[best]):
+        raise none
+    circle = [int(rows[best])]
+    while circle[-1] != columns[best]:
+        circle.append(int(before[columns[best], circle[-1]]))
     circle = circle[::-1]
     longest = int(np.argmax(length[circle]))
     return tuple(lanes[i].lane_id for i in circle[longest:] + circle[:longest])

@@ -16,7 +16,7 @@ drifts meanwhile counts as well: it comes back otherwise than it was.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,6 @@ from everroad.evaluation.first_frame_baselines import mean_squared_error
 from everroad.evaluation.loop_circuit import closed_circuit
 from everroad.evaluation.measure import Measure, combined, pooled
 from everroad.evaluation.persistence import mean_colours
-from everroad.evaluation.progress import say_progress
 from everroad.evaluation.reference import EvaluationTown, evaluation_seeds, open_scenario
 from everroad.evaluation.report.tree import PAINTER, numbers
 from everroad.evaluation.sources.model import ModelPictures
@@ -59,20 +58,16 @@ def open_circuit(seed: int, form: PictureFormat) -> LoopTown:
     return LoopTown(open_scenario(circuit.scenario, circuit.lap + COMPARED, form, seed, ""), circuit.lap)
 
 
-def loop_measures(
-    sources: Sequence[PictureSource], towns: Sequence[LoopTown], progress: Callable[[int, int], None] | None = None
-) -> dict[str, dict[str, Measure]]:
+def loop_measures(sources: Sequence[PictureSource], towns: Sequence[LoopTown]) -> dict[str, dict[str, Measure]]:
     """``NAMES`` of the painter and of each source by its name, over towns.
 
     Raises ``ValueError`` for a source that ends early.
     """
     painter = np.stack([_sums(PAINTER, loop, _painted(loop)) for loop in towns])
     found = {PAINTER: _measures(painter, painter)}
-    for done, source in enumerate(sources, 1):
+    for source in sources:
         own = [_sums(source.name, loop, _made(source, loop)) for loop in towns]
         found[source.name] = _measures(np.stack(own), painter)
-        if progress is not None:
-            progress(done, len(sources))
     return found
 
 
@@ -149,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     candidates = load_candidates(asked.weights, asked.preset, zero_memory=False)
     towns = [open_circuit(seed, candidates[0].world_model.config) for seed in evaluation_seeds(asked.towns)]
     with torch.inference_mode():
-        columns = loop_measures([ModelPictures(of) for of in candidates], towns, say_progress)
+        columns = loop_measures([ModelPictures(of) for of in candidates], towns)
     laps = ", ".join(f"{loop.town.name} {loop.lap}" for loop in towns)
     print(f"Frames of a lap, by town: {laps}; {COMPARED} compared.\n\n{loop_table(columns)}")
 

@@ -17,6 +17,8 @@ from everroad.evaluation.baselines.frames import to_images
 from everroad.evaluation.baselines.schemes import one_shot
 from everroad.stream.state import make_with
 
+pytestmark = pytest.mark.slow  # towns are authored and painted
+
 
 @pytest.fixture(scope="module")
 def model(kit) -> ClipModel:

@@ -12,6 +12,8 @@ from everroad.evaluation.baselines.trivial import RepeatSource, WarpSource
 from everroad.evaluation.first_frame_baselines import ground_warp
 from everroad.evaluation.sources.painter import PainterPictures
 
+pytestmark = pytest.mark.slow  # towns are authored and painted
+
 
 def all_pictures(source, towns) -> list[list[np.ndarray]]:
     return list(source.pictures(towns))

@@ -28,6 +28,8 @@ from everroad.evaluation.sources.model import ModelPictures
 from everroad.evaluation.sources.open import Format
 from everroad.evaluation.sources.types import Picture
 
+pytestmark = pytest.mark.slow  # towns are authored and painted
+
 SET = LabelledSet(towns=2, clips=2, key_frames=2, key_frame_step=3, height_px=64, width_px=112, town_seconds=1.5)
 WANTED = PairedSet(SET, Format(64, 112, 12.0))
 

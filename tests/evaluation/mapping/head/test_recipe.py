@@ -18,6 +18,8 @@ from everroad.evaluation.mapping.head.recipe import MapBatch, MapHeadRecipe, mak
 from everroad.evaluation.mapping.head.ship import score
 from everroad.evaluation.mapping.head.truth import MapTruth, map_truth
 
+pytestmark = pytest.mark.slow  # towns are authored and painted
+
 CLIPS = LabelledSet(towns=1, clips=2, key_frames=2, town_seconds=4.0)
 SMALL = MapHeadConfig(widths=(4, 8, 8, 8), ground=(8, 8), query=16, queries=8, heads=2)
 
