@@ -32,8 +32,8 @@ def test_every_part_has_its_size(network: FeatureNetwork) -> None:
     assert logits.shape == (2, 13, 8, 12)
     assert log_depth.shape == (2, 8, 12)
     assert moved.flow_px.shape == (2, 2, 4, 6)
-    assert features.shape == (2, SMALL.pooled) == (2, 24)
-    assert embedding.shape == (2, 5)
+    assert features.shape == (2, SMALL.pooled + SMALL.texture) == (2, 28)
+    assert embedding.shape == (2, 5 + 4)
     assert network.motion_features(seen, seen).shape == (2, 3)
 
 
@@ -67,7 +67,16 @@ def test_features_are_in_units_of_their_deviation(network: FeatureNetwork) -> No
         network.state_dict() | {"pooled_mean": torch.full((24,), 2.0), "pooled_deviation": torch.full((24,), 4.0)}
     )
     seen = Seen(*network.see(pictures(3)))
-    torch.testing.assert_close(scaled.picture_features(seen)[0], (network.picture_features(seen)[0] - 2) / 4)
+    found, plain = scaled.picture_features(seen)[0], network.picture_features(seen)[0]
+    torch.testing.assert_close(found[:, :24], (plain[:, :24] - 2) / 4)
+    torch.testing.assert_close(found[:, 24:], plain[:, 24:])
+
+
+def test_texture_is_what_changes_from_place_to_place(network: FeatureNetwork) -> None:
+    steps = torch.arange(6.0)
+    fine = torch.stack([torch.full((4, 6), 3.0), steps.expand(4, 6), 2 * steps[:4, None].expand(4, 6), steps.expand(4, 6) % 2])
+    seen = Seen(fine[None], *[torch.zeros(1, 1, 1, 1)] * 3)
+    torch.testing.assert_close(network.texture(seen), torch.tensor([[0.0, 1.0, 2.0, 1.0]]))
 
 
 def test_bad_sizes_are_refused(network: FeatureNetwork) -> None:

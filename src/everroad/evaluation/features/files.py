@@ -10,7 +10,7 @@ from everroad.evaluation.features.network import FeatureNetwork, FeaturesConfig
 from everroad.evaluation.judge_files import load_judge, save_judge
 from everroad.model.checkpoint import load_weights, packaged_path
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KIND = "town-features"
 
 

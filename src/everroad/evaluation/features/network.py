@@ -1,7 +1,8 @@
 """A small network that has learnt to see the painter's towns: what is where, how far, and how things move between two frames.
 
 Its features are what *town-FID*, *town-KID* and *town-FVD* compare. They are no FID and no FVD: those are of networks that saw
-photographs. It is trained on clean pictures alone, so that damage moves its features (``recipe``).
+photographs. It is trained on clean pictures alone, so that damage moves its features (``recipe``). What it has learnt hardly
+tells a slight blur, so that how much its finest scale changes from place to place, the *texture*, is among them.
 Axis letters: ``b`` pictures, ``f`` frames of a clip, ``c`` classes, ``h w`` pixels.
 """
 
@@ -38,8 +39,13 @@ class FeaturesConfig:
 
     @property
     def pooled(self) -> int:
-        """Features of one picture: means over it at a quarter, an eighth and a sixteenth."""
+        """What is averaged over one picture: a quarter, an eighth and a sixteenth."""
         return sum(self.widths[1:])
+
+    @property
+    def texture(self) -> int:
+        """Features of the finest scale."""
+        return self.widths[0]
 
 
 class Moved(NamedTuple):
@@ -56,6 +62,8 @@ class FeatureNetwork(nn.Module):
     pooled_deviation: Tensor
     embedding_mean: Tensor
     embedding_deviation: Tensor
+    texture_mean: Tensor
+    texture_deviation: Tensor
     motion_mean: Tensor
     motion_deviation: Tensor
 
@@ -76,7 +84,8 @@ class FeatureNetwork(nn.Module):
             nn.Linear(config.motion, 2),
         )
         # Of the training pictures, so that all features weigh alike; set when the network ships.
-        for name, width in (("pooled", config.pooled), ("embedding", config.picture), ("motion", config.motion)):
+        widths = {"pooled": config.pooled, "embedding": config.picture, "texture": config.texture, "motion": config.motion}
+        for name, width in widths.items():
             self.register_buffer(f"{name}_mean", torch.zeros(width))
             self.register_buffer(f"{name}_deviation", torch.ones(width))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -94,6 +103,13 @@ class FeatureNetwork(nn.Module):
         """What is seen, averaged over the picture, at three scales."""
         return torch.cat([h.float().mean((-2, -1)) for h in seen[1:]], 1)
 
+    def texture(self, seen: Seen) -> Float[Tensor, "b t"]:
+        """How much what is seen at a half of the size changes from place to place, along rows and along columns, averaged over
+        the picture."""
+        fine = seen.half.float()
+        along, down = fine.diff(dim=-1), fine.diff(dim=-2)
+        return along.abs().mean((-2, -1)) + down.abs().mean((-2, -1))
+
     def move(self, first: Seen, second: Seen) -> Moved:
         """What moves from the first frame to the second."""
         one, other = self.compared(first.eighth), self.compared(second.eighth)
@@ -102,16 +118,20 @@ class FeatureNetwork(nn.Module):
 
     @torch.no_grad()
     def picture_features(self, seen: Seen) -> tuple[Float[Tensor, "b p"], Float[Tensor, "b e"]]:
-        """Of one picture: all features (for distances of pictures), and the embedding (for those of clips), in units of their
-        deviation over painted towns."""
+        """Of one picture: all features (for distances of pictures), and the embedding (for those of clips), both with the texture
+        at their end, in units of their deviation over painted towns."""
         pooled = self.pool(seen)
-        embedding = self.picture(pooled)
-        return (pooled - self.pooled_mean) / self.pooled_deviation, (embedding - self.embedding_mean) / self.embedding_deviation
+        texture = self._in_units("texture", self.texture(seen))
+        embedding = self._in_units("embedding", self.picture(pooled))
+        return torch.cat([self._in_units("pooled", pooled), texture], 1), torch.cat([embedding, texture], 1)
 
     @torch.no_grad()
     def motion_features(self, first: Seen, second: Seen) -> Float[Tensor, "b m"]:
         """Of two frames that follow one another, in units of their deviation over painted towns."""
-        return (self.move(first, second).embedding.float() - self.motion_mean) / self.motion_deviation
+        return self._in_units("motion", self.move(first, second).embedding.float())
+
+    def _in_units(self, name: str, features: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
+        return (features - getattr(self, f"{name}_mean")) / getattr(self, f"{name}_deviation")
 
 
 def clip_features(embeddings: Float[Tensor, "b f e"], motions: Float[Tensor, "b g m"]) -> Float[Tensor, "b d"]:

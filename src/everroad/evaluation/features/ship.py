@@ -36,14 +36,15 @@ CHUNK = 32
 @torch.no_grad()
 def fit_units(network: FeatureNetwork, clips: LabelledClips) -> None:
     """Sets the means and deviations of the features to those of painted clips."""
-    pooled, embedding, motion = [], [], []
+    pooled, embedding, texture, motion = [], [], [], []
     for first in range(0, len(clips.images), CHUNK):
         pair = clips.images[first : first + CHUNK, -2:]
         one, other = (network.see(as_input(pair[:, i])) for i in range(2))
         pooled.append(network.pool(one))
         embedding.append(network.picture(pooled[-1]))
+        texture.append(network.texture(one))
         motion.append(network.move(one, other).embedding)
-    for name, parts in (("pooled", pooled), ("embedding", embedding), ("motion", motion)):
+    for name, parts in (("pooled", pooled), ("embedding", embedding), ("texture", texture), ("motion", motion)):
         values = torch.cat(parts).double()
         getattr(network, f"{name}_mean").copy_(values.mean(0))
         getattr(network, f"{name}_deviation").copy_(values.std(0).clamp(min=1e-3))
@@ -81,7 +82,8 @@ def ship(run_dir: Path, path: Path, cache_dir: Path) -> dict[str, Any]:
     recipe = FEATURE_RECIPES["town-features"]
     assert isinstance(recipe, FeaturesRecipe)
     network = FeatureNetwork(recipe.network)
-    load_weights(network, load_run_weights(run_dir), str(run_dir))
+    units = {name: tensor for name, tensor in network.named_buffers() if "." not in name}  # fitted below, never learnt
+    load_weights(network, load_run_weights(run_dir) | units, str(run_dir))
     as_stored(network)
     network.eval()
     fit_units(network, labelled_clips(recipe.clips, recipe.cache(), 1))
