@@ -29,6 +29,7 @@ from everroad.evaluation.detection.config import CVPR_2019, HAS_ERROR
 from everroad.evaluation.detection.data_set import read_truth
 from everroad.evaluation.detection.matching import match_samples
 from everroad.evaluation.detection.official import official_scores, own_scores
+from everroad.evaluation.detection.official_samples import score_samples
 from everroad.evaluation.detection.results_file import read_results, write_results
 from everroad.evaluation.detection.scores import detection_scores
 from everroad.export.options import ExportOptions
@@ -208,3 +209,17 @@ def test_truth_as_results_is_perfect_to_both(root, tmp_path) -> None:
     for scores in (official_scores(root, VERSION, SPLIT, path), own_scores(root, VERSION, SPLIT, path)):
         assert scores.scores.mean_ap == pytest.approx(1)
         assert np.nanmax(scores.scores.errors) < 1e-6
+
+
+def test_samples_in_memory_score_as_the_whole_tool_scores_the_data_set(root, tmp_path) -> None:
+    truth = read_truth(root, VERSION, SPLIT)
+    detections = noisy(truth, 8)
+    write_results(tmp_path / "results.json", detections)
+    _, metrics = devkit(root, tmp_path / "results.json", tmp_path)
+    found = score_samples(truth, detections)
+    assert found.tool == "nuscenes-devkit 1.2.0"
+    assert abs(found.mean_ap - metrics.mean_ap) < PARITY
+    assert abs(found.nds - metrics.nd_score) < PARITY
+    assert found.mean_ap > 0.02
+    nothing = score_samples(truth, {token: no_detections() for token in truth})
+    assert (nothing.mean_ap, nothing.nds) == (0, 0)

@@ -118,8 +118,8 @@ class FeatureNetwork(nn.Module):
 
     @torch.no_grad()
     def picture_features(self, seen: Seen) -> tuple[Float[Tensor, "b p"], Float[Tensor, "b e"]]:
-        """Of one picture: all features (for distances of pictures), and the embedding (for those of clips), both with the texture
-        at their end, in units of their deviation over painted towns."""
+        """Of one picture: all features (for distances of pictures), and the embedding (for those of clips), both with the
+        texture at their end, in units of their deviation over painted towns."""
         pooled = self.pool(seen)
         texture = self._in_units("texture", self.texture(seen))
         embedding = self._in_units("embedding", self.picture(pooled))

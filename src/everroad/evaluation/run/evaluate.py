@@ -80,13 +80,22 @@ def evaluate(
         boxes: dict[tuple[int, Window], Tree] = {}
         compared = [Compared(own, seen.painter, further, towns, protocol, boxes) for own in (seen.painter, *seen.sources)]
         columns = [_column(of) for of in compared]
+        official = [of.official() for of in compared]
         plausible = plausibility([plausibility_sums(town.source.scenario)[: protocol.frames + 1] for town in towns])
     described: list[Mapping[str, Any]] = [{"kind": "painter"}, *(source.described() for source in sources)]
     report = {
         **_protocol_json(towns, others, protocol, judges, device, threads, command),
         "sources": [
-            {"name": name, "described": dict(of), **measures_to_json(column), "worst": _worst(own, seen.painter, towns)}
-            for name, of, column, own in zip(names, described, columns, (seen.painter, *seen.sources), strict=True)
+            {
+                "name": name,
+                "described": dict(of),
+                **measures_to_json(column),
+                "official detection scores": scores,
+                "worst": _worst(own, seen.painter, towns),
+            }
+            for name, of, column, scores, own in zip(
+                names, described, columns, official, (seen.painter, *seen.sources), strict=True
+            )
         ],
         "differences": _differences(names[1:], columns[1:]),
         "scenarios plausible": measures_to_json(plausible),

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from everroad.evaluation import records as layout_records
 from everroad.evaluation.consistency.records import ConsistencyRecord, consistency_record
+from everroad.evaluation.detection.boxes import Detections, Truth
 from everroad.evaluation.detection.config import CVPR_2019
 from everroad.evaluation.detection.matching import Matches, match_sample
+from everroad.evaluation.detection.official_samples import devkit
 from everroad.evaluation.detector.codes import Lens
 from everroad.evaluation.detector.detect import detections_of
 from everroad.evaluation.detector.network import DetectorMemory, boxes_of
@@ -35,6 +37,8 @@ from everroad.stream.hardware import Stopwatch
 WHOLE_EVERY = 6
 NEAR_M = 25.0
 NEAR = CVPR_2019.within(NEAR_M)
+# Matches at nuScenes' ranges and within NEAR_M, and the boxes themselves where the official tool will score them.
+Boxes = tuple[Matches | None, Matches | None, tuple[Truth, Detections] | None]
 
 
 @dataclass
@@ -92,20 +96,21 @@ class Observer:
         self._seen = seen
         return pooled.cpu().numpy(), embedding.cpu().numpy(), [None] * len(batch) if motion is None else motion.cpu().numpy()
 
-    def _boxes(self, frame_index: int, batch: Tensor, shown: Sequence[Shown]) -> list[tuple[Matches | None, Matches | None]]:
+    def _boxes(self, frame_index: int, batch: Tensor, shown: Sequence[Shown]) -> list[Boxes]:
         if not self.views[0].is_key(frame_index):
-            return [(None, None)] * len(shown)
+            return [(None, None, None)] * len(shown)
         way = torch.from_numpy(np.stack([view.ego_from_earlier(frame_index) for view in self.views])).float()
         lens = Lens(*(of.to(self.device) for of in lenses(self.views)))
         seconds = self.views[0].key_every / self.views[0].town.source.scenario.frame_rate_hz
         with torch.no_grad():
             _, found, self._memory = self.judges.detector(as_input(batch), lens, self._memory, way.to(self.device), seconds)
         boxes, scores = boxes_of(found)
-        matches: list[tuple[Matches | None, Matches | None]] = []
+        matches: list[Boxes] = []
         for i, one in enumerate(shown):
             detections = detections_of(boxes[i], scores[i])
             assert one.truth is not None
-            matches.append((match_sample(one.truth, detections), match_sample(one.truth, detections, NEAR)))
+            kept = None if devkit() is None else (one.truth, detections)
+            matches.append((match_sample(one.truth, detections), match_sample(one.truth, detections, NEAR), kept))
         return matches
 
     def _map(self, frame_index: int, batch: Tensor, shown: Sequence[Shown]) -> list[MapMatches | None]:

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from everroad.evaluation import records as layout_records
 from everroad.evaluation.consistency.records import ConsistencyRecord
+from everroad.evaluation.detection.boxes import Detections, Truth
 from everroad.evaluation.detection.matching import Matches
 from everroad.evaluation.mapping.matching import MapMatches
 
@@ -21,8 +22,9 @@ class PictureRecord:
 
     ``squared_error`` is the mean over pixels and colours, in [0, 1], against the painter's picture. ``pooled``,
     ``embedding`` and ``motion`` are the town network's features (no motion at frame 0); ``boxes`` and ``near`` the detector's
-    matches at key frames, at nuScenes' ranges and within ``NEAR_M``, ``map`` the map head's there; ``inception`` and
-    ``lpips`` are there when public networks judge.
+    matches at key frames, at nuScenes' ranges and within ``NEAR_M``, ``map`` the map head's there; ``sample`` has the boxes
+    themselves, asked and found, where the official tool is to score them; ``inception`` and ``lpips`` are there when public
+    networks judge.
     """
 
     layout: layout_records.Record
@@ -33,6 +35,7 @@ class PictureRecord:
     motion: Float[ndarray, "m"] | None
     boxes: Matches | None
     near: Matches | None
+    sample: tuple[Truth, Detections] | None
     map: MapMatches | None
     inception: Float[ndarray, "d"] | None = None
     lpips: float | None = None
