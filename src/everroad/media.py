@@ -123,7 +123,8 @@ def read_video_frames(path: Path) -> Iterator[UInt8[ndarray, "h w 3"]]:
             for frame in container.decode(video=0):
                 yield frame.to_ndarray(format="rgb24")
     except (FFmpegError, OSError, IndexError) as error:
-        raise ValueError(f"{path}: expected a readable video, got '{error}'; check the file") from error
+        got = getattr(error, "strerror", None) or str(error)
+        raise ValueError(f"{path}: expected a readable video, got '{got}'; check the file") from error
 
 
 def read_image(path: Path) -> UInt8[ndarray, "h w 3"]:

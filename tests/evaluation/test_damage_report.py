@@ -22,7 +22,6 @@ from everroad.evaluation.damage_report import (
     moved,
 )
 from everroad.evaluation.damaged_sources import damaged_sources
-from everroad.evaluation.protocols import get_protocol
 from everroad.evaluation.run.judges import load_judges
 
 # What 3 towns of 13 frames are too few for: kernel distances have no interval of so few towns, no car is near, and what the
@@ -67,7 +66,7 @@ def test_expectations_name_damage_and_measures_that_there_are() -> None:
 
 @pytest.mark.slow
 def test_what_is_sure_moves_the_right_way(tmp_path: Path) -> None:
-    judges = load_judges(torch.device("cpu"), get_protocol("stage-long"))
+    judges = load_judges(torch.device("cpu"))
     report = damage_evaluation(3, 13, judges, tmp_path).report
     wrong = {(of.damage, of.measure) for of in check(report) if not of.held}
     assert wrong <= UNSURE

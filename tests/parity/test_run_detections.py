@@ -23,9 +23,7 @@ def test_the_official_scores_are_ours(tmp_path) -> None:
     device, protocol = torch.device("cpu"), replace(get_protocol("stage-short"), frames=FRAMES)
     towns = [open_town(seed, FRAMES, get_preset("town")) for seed in evaluation_seeds(4)]
     sources = [PainterPictures("again")]
-    report = evaluate(
-        sources, towns[:2], towns[2:], protocol, load_judges(device, protocol), tmp_path, device=device, threads=1
-    ).report
+    report = evaluate(sources, towns[:2], towns[2:], protocol, load_judges(device), tmp_path, device=device, threads=1).report
     for source in report["sources"]:
         theirs, mine = source["official detection scores"], source["measures"]["boxes"]
         assert theirs["tool"] == "nuscenes-devkit 1.2.0"

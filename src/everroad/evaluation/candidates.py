@@ -36,3 +36,13 @@ def load_candidates(weights: Sequence[Path] = (), preset: str = "town", zero_mem
     if zero_memory and last.world_model.config.htft.enabled:
         found.append(replace(last, name=f"{last.name}, memory at zero", zero_memory=True))
     return found
+
+
+def refuse_unlike(candidates: Sequence[Candidate]) -> None:
+    """Raises ``ValueError`` for two of one name, and for pictures of different sizes or rates."""
+    named = [candidate.name for candidate in candidates if not candidate.zero_memory]
+    if len(set(named)) < len(named):
+        raise ValueError(f"evaluate: expected models of different names, got {', '.join(named)}; name each once")
+    sizes = {(c.height_px, c.width_px, c.frame_rate_hz) for c in (candidate.world_model.config for candidate in candidates)}
+    if len(sizes) > 1:
+        raise ValueError(f"evaluate: expected models of one frame size and rate, got {sorted(sizes)}; evaluate them one by one")

@@ -6,7 +6,6 @@ Writes ``damage.md``, a table of damage by measure and the check of ``EXPECTED``
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +17,11 @@ from typing import Any
 import torch
 
 from everroad.evaluation.damaged_sources import damaged_sources, remembering
+from everroad.evaluation.module_command import ModuleParser, whole_number
 from everroad.evaluation.progress import say_progress
 from everroad.evaluation.protocols import get_protocol
 from everroad.evaluation.reference import evaluation_seeds, open_town
-from everroad.evaluation.report.document import check_folder, write_report
+from everroad.evaluation.report.document import check_folder, made_whole, write_report
 from everroad.evaluation.report.headline import ROWS as HEADLINE
 from everroad.evaluation.report.headline import Row
 from everroad.evaluation.report.tree import at, numbers
@@ -31,7 +31,7 @@ from everroad.evaluation.sources.painter import PainterPictures
 from everroad.model.presets import get_preset
 from everroad.scenario.files import write_atomically
 
-PAGE = "damage.md"
+MODULE, PAGE = "everroad.evaluation.damage_report", "damage.md"
 UNDAMAGED = "undamaged"
 _KNOWN, _FLOW, _EGO = (("consistency", of) for of in ("known motion", "estimated flow", "ego motion"))
 # What the headline does not have: how pictures follow each other, and vehicles alone.
@@ -169,20 +169,21 @@ def document(report: Mapping[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--towns", type=int, default=6)
-    parser.add_argument("--frames", type=int, default=48)
+    parser = ModuleParser(MODULE, __doc__)
+    parser.add_argument("--towns", type=whole_number(2, 1000), default=12)
+    parser.add_argument("--frames", type=whole_number(4, 100_000), default=48)
     parser.add_argument("--out", type=Path, required=True, help="folder")
     parser.add_argument("--overwrite", action="store_true")
     asked = parser.parse_args(arguments)
-    check_folder(asked.out, asked.overwrite)
-    judges = load_judges(torch.device("cpu"), get_protocol("stage-long"))
-    command = shlex.join(["python", "-m", "everroad.evaluation.damage_report", *(arguments or sys.argv[1:])])
-    asked.out.mkdir(parents=True, exist_ok=True)
-    found = damage_evaluation(asked.towns, asked.frames, judges, asked.out, command, progress=say_progress)
-    write_report(asked.out, found.report, found.film)
-    text = document(found.report)
-    write_atomically(asked.out / PAGE, text.encode())
+    with parser.exits():
+        check_folder(asked.out, asked.overwrite)
+        judges = load_judges(torch.device("cpu"))
+        command = shlex.join(["python", "-m", MODULE, *(sys.argv[1:] if arguments is None else arguments)])
+        with made_whole(asked.out):
+            found = damage_evaluation(asked.towns, asked.frames, judges, asked.out, command, progress=say_progress)
+            write_report(asked.out, found.report, found.film)
+            text = document(found.report)
+            write_atomically(asked.out / PAGE, text.encode())
     print(text)
 
 

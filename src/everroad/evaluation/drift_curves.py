@@ -27,6 +27,7 @@ from numpy import ndarray
 from everroad.evaluation.features.files import load_packaged_features
 from everroad.evaluation.features.network import FeatureNetwork, as_input
 from everroad.evaluation.measure import INVALID, Measure, combined, curve_windows, measures_to_json
+from everroad.evaluation.module_command import ModuleParser, whole_number
 from everroad.evaluation.progress import say_progress
 from everroad.evaluation.reference import EvaluationTown, evaluation_seeds, open_town
 from everroad.evaluation.report.tree import numbers
@@ -37,10 +38,12 @@ from everroad.evaluation.sources.open import open_sources
 from everroad.evaluation.sources.types import Picture, PictureSource
 from everroad.evaluation.trunk import fold_normalisation
 from everroad.scenario.files import write_atomically
+from everroad.stream.folder import check_can_be_made, empty_folders_go
 from everroad.stream.hardware import Stopwatch, describe_hardware, usable_device, versions
 from everroad.training.ship import git_commit
 
 FORMAT, FORMAT_VERSION = "everroad.evaluation.drift", 1
+MODULE = "everroad.evaluation.drift_curves"
 STRIDE = 4
 REPORT, TABLE = "drift.json", "drift.md"
 RATIO = "drift ratio"
@@ -151,30 +154,27 @@ def _cell(measure: dict[str, Any], whole: bool) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ModuleParser(MODULE, __doc__)
     parser.add_argument("sources", nargs="+", help="what everroad evaluate run takes")
-    parser.add_argument("--towns", type=int, default=64)
-    parser.add_argument("--frames", type=int, default=240)
+    parser.add_argument("--towns", type=whole_number(2, 1000), default=64)
+    parser.add_argument("--frames", type=whole_number(80, 100_000), default=240)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads", type=whole_number(1, 1024))
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {REPORT} and {TABLE}")
     asked = parser.parse_args(arguments)
-    try:
-        report = _report(asked, shlex.join(["python", "-m", "everroad.evaluation.drift_curves", *(arguments or sys.argv[1:])]))
+    command = shlex.join(["python", "-m", MODULE, *(sys.argv[1:] if arguments is None else arguments)])
+    with parser.exits(), empty_folders_go(asked.out / REPORT):
+        check_can_be_made(asked.out, "--out")
+        report = _report(asked, command)
+        text = drift_table(report["rows"])
         asked.out.mkdir(parents=True, exist_ok=True)
-    except ValueError as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
-    write_atomically(asked.out / REPORT, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
-    text = drift_table(report["rows"])
-    write_atomically(asked.out / TABLE, (text + "\n").encode())
+        write_atomically(asked.out / REPORT, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
+        write_atomically(asked.out / TABLE, (text + "\n").encode())
     print(text)
 
 
 def _report(asked: argparse.Namespace, command: str) -> dict[str, Any]:
-    for name, value, least in (("towns", asked.towns, 2), ("frames", asked.frames, 80)):
-        if not least <= value <= 100_000:
-            raise ValueError(f"--{name}: expected {least} to 100000, got {value}; mend it")
     device = usable_device(asked.device)
     if asked.threads is not None:
         torch.set_num_threads(asked.threads)

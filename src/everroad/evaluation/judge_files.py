@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from everroad.data.tensor_files import save_tensors
 from everroad.model.checkpoint import file_sha256, load_weights, read_safetensors
 from everroad.model.config import config_from_json, config_to_json
+from everroad.scenario.files import finite_json
 
 UNIT = ".unit"
 
@@ -66,7 +67,7 @@ def read_judge(path: Path, kind: str, version: int, config_class: type[Any]) -> 
     if found != kind or its_version != str(version):
         raise ValueError(f"{path}: expected a {kind} of format {version}, got {found} of {its_version}; train it again")
     card_path = path.with_suffix(".json")
-    card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.is_file() else {}
+    card = finite_json(card_path.read_text(encoding="utf-8")) if card_path.is_file() else {}
     return (
         config_from_json(config_class, json.loads(metadata["config"])),
         restored(tensors),

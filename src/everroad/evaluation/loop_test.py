@@ -15,7 +15,6 @@ drifts meanwhile counts as well: it comes back otherwise than it was.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +24,12 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 
-from everroad.evaluation.candidates import load_candidates
+from everroad.evaluation.candidates import load_candidates, refuse_unlike
 from everroad.evaluation.colour import delta_e, lab
 from everroad.evaluation.first_frame_baselines import mean_squared_error
 from everroad.evaluation.loop_circuit import closed_circuit
 from everroad.evaluation.measure import Measure, combined, pooled
+from everroad.evaluation.module_command import ModuleParser, whole_number
 from everroad.evaluation.persistence import mean_colours
 from everroad.evaluation.reference import EvaluationTown, evaluation_seeds, open_scenario
 from everroad.evaluation.report.tree import PAINTER, numbers
@@ -136,15 +136,17 @@ def loop_table(columns: dict[str, dict[str, Measure]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--towns", type=int, default=2)
+    parser = ModuleParser("everroad.evaluation.loop_test", __doc__)
+    parser.add_argument("--towns", type=whole_number(1, 1000), default=2)
     parser.add_argument("--preset", default="town")
     parser.add_argument("--weights", type=Path, action="append", default=[], help="a .safetensors file; may be repeated")
     asked = parser.parse_args(arguments)
-    candidates = load_candidates(asked.weights, asked.preset, zero_memory=False)
-    towns = [open_circuit(seed, candidates[0].world_model.config) for seed in evaluation_seeds(asked.towns)]
-    with torch.inference_mode():
-        columns = loop_measures([ModelPictures(of) for of in candidates], towns)
+    with parser.exits():
+        candidates = load_candidates(asked.weights, asked.preset, zero_memory=False)
+        refuse_unlike(candidates)
+        towns = [open_circuit(seed, candidates[0].world_model.config) for seed in evaluation_seeds(asked.towns)]
+        with torch.inference_mode():
+            columns = loop_measures([ModelPictures(of) for of in candidates], towns)
     laps = ", ".join(f"{loop.town.name} {loop.lap}" for loop in towns)
     print(f"Frames of a lap, by town: {laps}; {COMPARED} compared.\n\n{loop_table(columns)}")
 

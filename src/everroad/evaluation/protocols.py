@@ -45,8 +45,11 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if not 2 <= self.clip_frames <= self.frames + (self.start == "counted"):
-            most = self.frames + (self.start == "counted")
-            raise ValueError(f"{self.name}: expected clips of 2 to {most} frames, got {self.clip_frames}; ask for more frames")
+            least = max(2, self.clip_frames) - (self.start == "counted")
+            raise ValueError(
+                f"frames: expected {least} at least for clips of {self.clip_frames} frames ({self.name}), got {self.frames}; "
+                "ask for more"
+            )
         if self.clip_stride < 0 or self.picture_stride < 1:
             raise ValueError(f"{self.name}: expected strides of 1 frame at least, got {self.picture_stride}; mend them")
 

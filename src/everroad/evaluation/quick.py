@@ -20,7 +20,7 @@ from torch import Tensor
 
 from everroad.conditions.types import cat_conditions
 from everroad.evaluation import quick_report
-from everroad.evaluation.candidates import Candidate
+from everroad.evaluation.candidates import Candidate, refuse_unlike
 from everroad.evaluation.first_frame_baselines import FRAMES as BASELINE_FRAMES
 from everroad.evaluation.first_frame_baselines import ground_warp, mean_squared_error
 from everroad.evaluation.quick_measures import Trace, measure_model, measure_painter
@@ -198,12 +198,7 @@ def _check(candidates: Sequence[Candidate], towns: int, frames: int, steps: int 
     refuse_steps(steps)
     if dtype not in COMPUTE_DTYPES:
         raise ValueError(f"dtype: expected {' or '.join(COMPUTE_DTYPES)}, got '{dtype}'")
-    names = [candidate.name for candidate in candidates]
-    if len(set(names)) < len(names):
-        raise ValueError(f"evaluate: expected models of different names, got {', '.join(names)}; rename one")
-    sizes = {(c.height_px, c.width_px, c.frame_rate_hz) for c in (candidate.world_model.config for candidate in candidates)}
-    if len(sizes) > 1:
-        raise ValueError(f"evaluate: expected models of one frame size and rate, got {sorted(sizes)}; evaluate them one by one")
+    refuse_unlike(candidates)
 
 
 @contextmanager

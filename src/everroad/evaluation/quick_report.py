@@ -61,7 +61,7 @@ def _holds_an_evaluation(folder: Path) -> bool:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(report, dict) and report.get("format") in (FORMAT, f"{FORMAT}.run")
+    return isinstance(report, dict) and report.get("format") == FORMAT
 
 
 def protocol(

@@ -83,7 +83,7 @@ def _card(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = finite_json(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected the weights' card in JSON, but {error}; fetch it again or delete it") from None
     if not isinstance(card, dict):

@@ -99,6 +99,15 @@ def parse_json(model: type[_Model], content: bytes, path: Path) -> _Model:
     return parsed
 
 
+def finite_json(text: str) -> Any:
+    """Parsed JSON. Raises ``ValueError`` for what is none, NaN and infinities among it, which Python's own parser takes."""
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"expected finite numbers, got {name}")
+
+
 def _count_keys(part: object) -> int:
     """How many keys the JSON of a model has if none comes twice."""
     if isinstance(part, BaseModel):

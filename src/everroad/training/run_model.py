@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from everroad.model.checkpoint import load_weights
-from everroad.model.presets import get_preset
+from everroad.model.presets import PRESETS, get_preset
 from everroad.model.world_model import WorldModel
 from everroad.training.checkpoint import load_run_weights
 from everroad.training.layout_critic import CRITIC
@@ -28,6 +28,8 @@ def load_run_model(run_dir: Path) -> tuple[WorldModel, dict[str, Any]]:
         preset, name = about["recipe"]["preset"], about["recipe"]["name"]
     except (OSError, ValueError, LookupError, TypeError):
         raise ValueError(f"{run_dir}: expected the training of a world model, got another folder; name one") from None
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise ValueError(f"{run_dir}: expected a training of one of {', '.join(PRESETS)}, got another; name another folder")
     model = WorldModel(get_preset(preset))
     tensors = {key: t for key, t in load_run_weights(run_dir, "ema").items() if not key.startswith(CRITIC)}
     load_weights(model, tensors, str(run_dir))

@@ -6,7 +6,6 @@ the time for each frame of one town, its conditions included. It is the processo
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from everroad.evaluation.baselines.clip_source import SCHEMES, clip_source
 from everroad.evaluation.baselines.frame_by_frame import frame_source
 from everroad.evaluation.baselines.recipes import BASELINE_RECIPES
 from everroad.evaluation.baselines.sources import WITHOUT_WEIGHTS
+from everroad.evaluation.module_command import ModuleParser, whole_number
 from everroad.evaluation.reference import EvaluationTown, open_town
 from everroad.evaluation.sources.types import PictureSource
 from everroad.model.presets import get_preset
@@ -63,8 +63,8 @@ def generation_cost(source: PictureSource, town: EvaluationTown, frames: int) ->
 
 def main() -> None:
     """Parses, measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--frames", type=int, default=24, help="frames of a town to generate")
+    parser = ModuleParser("everroad.evaluation.baselines.cost", __doc__)
+    parser.add_argument("--frames", type=whole_number(1, 10_000), default=24, help="frames of a town to generate")
     arguments = parser.parse_args()
     config = get_preset(PRESET)
     frame_model = WorldModel(config).eval()

@@ -6,7 +6,6 @@ world model without memory, a clip recipe a clip model; ``sources.open_source`` 
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ from typing import Any
 from everroad.evaluation.baselines.clip_files import save_clip_model
 from everroad.evaluation.baselines.clip_model import ClipConfig, ClipModel, added_parameters
 from everroad.evaluation.baselines.frame_by_frame import without_memory
+from everroad.evaluation.module_command import ModuleParser
 from everroad.model.checkpoint import load_weights, save_world_model
 from everroad.model.config import config_from_json
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
-from everroad.stream.folder import DISK_ERRORS
+from everroad.stream.folder import check_can_be_made
 from everroad.training.checkpoint import load_run_weights
 from everroad.training.ship import DETAIL, git_commit, run_facts
 
@@ -31,6 +31,7 @@ def ship_baseline(run: Path, out: Path, decoder: Path | None = None) -> dict[str
     """
     if out.suffix != ".safetensors":
         raise ValueError(f"--out: expected the name of a .safetensors file, got '{out}'; name another")
+    check_can_be_made(out, "--out", folder=False)
     recipe = _recipe(run)
     facts, named = run_facts(run), f"train {recipe['name']}"
     facts["command"] = facts["command"].replace(named, f"{named} seed={recipe['seed']}")
@@ -61,28 +62,28 @@ def ship_baseline(run: Path, out: Path, decoder: Path | None = None) -> dict[str
 
 
 def _recipe(run: Path) -> dict[str, Any]:
-    """What a run folder says of its recipe. Raises ``ValueError`` where it says nothing."""
-    path = run / "recipe.json"
-    if not path.is_file():
-        raise ValueError(f"{run}: expected a training run's folder, got none with a recipe.json; name another")
-    recipe = json.loads(path.read_text())["recipe"]
-    if "preset" not in recipe:
-        raise ValueError(f"{run}: expected a run of a baseline, got one of {recipe['name']}; name another")
+    """What a run folder says of its recipe. Raises ``ValueError`` for one that is no training, or not of a baseline."""
+    try:
+        recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))["recipe"]
+        name, preset = str(recipe["name"]), recipe.get("preset")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise ValueError(f"{run}: expected a training run's folder with its recipe.json, got another; name one") from None
+    if not isinstance(preset, str):
+        raise ValueError(f"{run}: expected a run of a baseline, got one of {name}; name another")
+    if not (run / "metrics.jsonl").is_file():
+        raise ValueError(f"{run}: expected a training run's folder with its metrics.jsonl, got none; train it again")
     return recipe
 
 
 def main() -> None:
     """Parses and ships."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = ModuleParser("everroad.evaluation.baselines.ship", __doc__)
     parser.add_argument("run", type=Path, help="run folder of a baseline's recipe")
     parser.add_argument("--decoder", type=Path, help="run folder of the decoder")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     arguments = parser.parse_args()
-    try:
+    with parser.exits():
         card = ship_baseline(arguments.run, arguments.out, arguments.decoder)
-    except (OSError, ValueError) as error:
-        full = getattr(error, "errno", None) in DISK_ERRORS
-        parser.exit(1 if full else 2, f"{parser.prog}: {error}{'; make room and run it again' if full else ''}\n")
     print(f"{arguments.out}: {card['baseline']}, seed {card['seed']}, {card['stages'][0]['samples']} samples")
 
 

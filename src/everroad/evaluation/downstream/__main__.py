@@ -17,17 +17,17 @@ import torch
 
 from everroad.evaluation.downstream.recipe import SMALL, WHOLE, DownstreamRecipe
 from everroad.evaluation.downstream.run import TABLE, downstream
+from everroad.evaluation.module_command import ModuleParser, whole_number
 from everroad.stream.folder import check_can_be_made
 from everroad.stream.state import COMPUTE_DTYPES
 
-PROGRAM = "python -m everroad.evaluation.downstream"
+MODULE = "everroad.evaluation.downstream"
 SCALES = {"small": SMALL, "whole": WHOLE}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. What is refused is one line, and exit status 2."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__, formatter_class=raw)
+    parser = ModuleParser(MODULE, __doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the clips, the trainings and the report")
     parser.add_argument("--scale", choices=list(SCALES), default="small", help="small: a CPU; whole: a GPU and 16 cores")
     parser.add_argument("--model", help="a preset with packaged weights, a weights file or a training's folder")
@@ -39,17 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--device")
     parser.add_argument("--dtype", choices=list(COMPUTE_DTYPES))
-    parser.add_argument("--threads", type=int, help="torch's threads on the CPU")
+    parser.add_argument("--threads", type=whole_number(1, 1024), help="torch's threads on the CPU")
     asked = parser.parse_args(arguments)
-    command = f"{PROGRAM} {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
-    try:
+    command = f"python -m {MODULE} {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
+    with parser.exits():
         check_can_be_made(asked.out, "--out")
         if asked.threads is not None:
             torch.set_num_threads(asked.threads)
         counts = {"seeds": asked.seeds, "towns": asked.eval_towns, "frames": asked.eval_frames}
         downstream(_recipe(asked), asked.out, **counts, command=command, say=_say)
-    except ValueError as error:
-        parser.error(str(error))
     print((asked.out / TABLE).read_text(encoding="utf-8"), end="")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,15 @@ from everroad.evaluation.report.panels import file_names, panels_of
 from everroad.evaluation.report.plots import svg_file
 from everroad.evaluation.run.film import Film
 from everroad.evaluation.run.frames_file import NAME as FRAMES
+from everroad.evaluation.run.frames_file import PART
 from everroad.scenario.files import write_atomically
-from everroad.stream.folder import check_can_be_made
+from everroad.stream.folder import check_can_be_made, empty_folders_go
 
 FORMAT = "everroad.evaluation.run"
 REPORT, PAGE, FIGURES = "report.json", "report.html", "figures"
 _FIGURE = re.compile(r"curve-[a-z0-9-]+\.svg")
 # What a run that was cut off leaves, without a report to know it by.
-_LEFT = {FRAMES, f"{FRAMES}.part", FIGURES}
+_LEFT = {FRAMES, PART, FIGURES}
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
@@ -48,27 +49,48 @@ def _holds_a_report(folder: Path) -> bool:
     return isinstance(report, dict) and report.get("format") == FORMAT
 
 
+@contextmanager
+def made_whole(folder: Path) -> Iterator[None]:
+    """Makes the folder for the work in it. Where that fails, what it began goes, and a report that was there stays."""
+    with empty_folders_go(folder / REPORT):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield
+        except BaseException:
+            (folder / PART).unlink(missing_ok=True)
+            raise
+
+
 def write_report(folder: Path, report: Mapping[str, Any], film: Film) -> None:
-    """Makes the folder and writes the plots, then the page, then the JSON, in place of those of an earlier report.
+    """Writes the plots, the page and the JSON beside, and then puts them and ``frames.jsonl`` in place of an earlier report's.
 
     Everything is worked out before anything is written. Raises ``ValueError`` for a number that is not finite and for a path
-    that cannot be written; a full disk (``OSError``) propagates, and what was written goes again. Call ``check_folder`` first.
+    that cannot be written; a full disk (``OSError``) propagates; then the earlier report is as it was. Call ``check_folder``
+    first.
     """
     panels = panels_of(report)
     figures = {folder / FIGURES / name: svg_file(panel) for name, panel in zip(file_names(panels), panels, strict=True)}
     html = page(report, film, panels).encode()
     text = (json.dumps(report, indent=2, allow_nan=False) + "\n").encode()
-    (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-    _clear(folder)
     written = {**figures, folder / PAGE: html, folder / REPORT: text}
+    (folder / FIGURES).mkdir(parents=True, exist_ok=True)
     try:
         for path, content in written.items():
-            write_atomically(path, content)
-    except BaseException:
+            write_atomically(_beside(path), content)
         _clear(folder)
+        for path in (*written, folder / FRAMES):
+            if _beside(path).exists():  # renaming needs no space
+                _beside(path).replace(path)
+    except BaseException:
+        for path in written:
+            _beside(path).unlink(missing_ok=True)
         with suppress(OSError):
             (folder / FIGURES).rmdir()  # only an empty one goes
         raise
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
 
 
 def _clear(folder: Path) -> None:

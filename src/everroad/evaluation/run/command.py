@@ -12,13 +12,12 @@ import torch
 from everroad.evaluation.ablation.run import ablate
 from everroad.evaluation.protocols import Protocol, get_protocol
 from everroad.evaluation.reference import EvaluationTown, evaluation_seeds, open_scenario, open_town
-from everroad.evaluation.report.document import check_folder, write_report
+from everroad.evaluation.report.document import check_folder, made_whole, write_report
 from everroad.evaluation.run.evaluate import evaluate
-from everroad.evaluation.run.judges import load_judges
+from everroad.evaluation.run.judges import load_judges, load_public
 from everroad.evaluation.sources.model import ModelPictures
 from everroad.evaluation.sources.open import Format, OpenSource, open_sources
 from everroad.scenario.sources import read_scenario
-from everroad.stream.folder import empty_folders_go
 from everroad.stream.hardware import Stopwatch, usable_device
 from everroad.stream.state import refuse_steps, shortened
 
@@ -57,17 +56,17 @@ def evaluate_named(asked: Asked, progress: Callable[[int, int], None] | None = N
     check_folder(asked.out, asked.overwrite)
     refuse_steps(asked.steps)
     device = usable_device(asked.device)
+    public = load_public(device, protocol) if asked.public else None  # first: what is missing is told at once
     if asked.threads is not None:
         torch.set_num_threads(asked.threads)
     watch = Stopwatch(device)
     opened = open_sources(asked.sources, steps=asked.steps, device=device, dtype=asked.dtype, watch=watch)
     protocol = _as_long_as(protocol, asked, opened)
-    judges = load_judges(device, protocol, asked.public)
+    judges = load_judges(device, public)
     with watch.stage("scenarios"):
         towns = _towns(asked, protocol, opened)
         others = _others(asked, protocol, _format(opened), towns)
-    with empty_folders_go(asked.out):
-        asked.out.mkdir(parents=True, exist_ok=True)
+    with made_whole(asked.out):
         found = evaluate(
             [of.source for of in opened], towns, others, protocol, judges, asked.out,
             device=device, threads=torch.get_num_threads(), command=asked.command, watch=watch, progress=progress,

@@ -16,8 +16,7 @@ from everroad.evaluation.protocols import Protocol
 from everroad.evaluation.reference import EvaluationTown
 from everroad.evaluation.run.drift import drift
 from everroad.evaluation.run.film import Film
-from everroad.evaluation.run.frames_file import NAME as FRAMES
-from everroad.evaluation.run.frames_file import FramesFile, layout_iou
+from everroad.evaluation.run.frames_file import PART, FramesFile, layout_iou
 from everroad.evaluation.run.judges import Judges
 from everroad.evaluation.run.loop import judge_all
 from everroad.evaluation.run.measures import Compared, Tree
@@ -57,24 +56,20 @@ def evaluate(
 ) -> Evaluation:
     """Every measure of ``sources`` on ``towns``, with ``others``, further towns of the painter's, as what distances are to.
 
-    ``frames.jsonl`` is written into ``folder`` while it goes on. Raises ``ValueError`` for sources whose pictures do not fit.
+    ``frames.jsonl.part`` is written into ``folder`` while it goes on (``report.document`` makes it part of the report, or takes
+    it away). Raises ``ValueError`` for sources whose pictures do not fit.
     """
     watch = Stopwatch(device) if watch is None else watch
     film = Film(protocol.frames)
     names = ["painter", *(source.name for source in sources)]
-    beside = folder / f"{FRAMES}.part"
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            lines = FramesFile(file, names, [town.name for town in towns])
+    with (folder / PART).open("w", encoding="utf-8") as file:
+        lines = FramesFile(file, names, [town.name for town in towns])
 
-            def look(frame_index: int, pictures: Any, traces: Any) -> None:
-                film.look(frame_index, pictures, traces)
-                lines.look(frame_index, pictures, traces)
+        def look(frame_index: int, pictures: Any, traces: Any) -> None:
+            film.look(frame_index, pictures, traces)
+            lines.look(frame_index, pictures, traces)
 
-            seen = judge_all(sources, towns, protocol, judges, device, watch, threads=threads, look=look, progress=progress)
-        beside.replace(folder / FRAMES)
-    finally:
-        beside.unlink(missing_ok=True)
+        seen = judge_all(sources, towns, protocol, judges, device, watch, threads=threads, look=look, progress=progress)
     further = look_at_others(others, protocol, judges.features, judges.public, device, watch, threads)
     with watch.stage("measures"):
         boxes: dict[tuple[int, Window], Tree] = {}

@@ -12,6 +12,7 @@ import numpy as np
 from everroad.evaluation.run.records import PictureRecord, Trace
 
 NAME = "frames.jsonl"
+PART = f"{NAME}.part"  # until the report is whole
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class Judges:
     public: PublicNetworks | None = None
 
 
-def load_judges(device: torch.device, protocol: Protocol, public: bool = False) -> Judges:
-    """The judges on ``device``. Raises ``ValueError`` for public weights that are not there or are others."""
+def load_judges(device: torch.device, public: PublicNetworks | None = None) -> Judges:
+    """The packaged judges on ``device``, and with them those that are given."""
     segmenter, segmenter_card = load_packaged_segmenter()
     features, features_card = load_packaged_features()
     detector, detector_card = load_packaged_detector()
@@ -66,12 +66,15 @@ def load_judges(device: torch.device, protocol: Protocol, public: bool = False) 
         detector.to(device),
         map_head.to(device),
         cards,
-        load_public(device, protocol) if public else None,
+        public,
     )
 
 
 def load_public(device: torch.device, protocol: Protocol) -> PublicNetworks:
-    """Inception-v3, I3D and LPIPS as the protocol prepares their pictures, from the folder that ``EVERROAD_WEIGHTS`` names."""
+    """Inception-v3, I3D and LPIPS as the protocol prepares their pictures, from the folder that ``EVERROAD_WEIGHTS`` names.
+
+    Raises ``ValueError`` for weights that are not there or are others.
+    """
     return PublicNetworks(
         load_inception(protocol.picture_preparation, device=str(device)),
         load_i3d(protocol.clip_preparation, device=str(device)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,15 +52,15 @@ def open_sources(
     found = []
     for name, title in zip(named, titles, strict=True):
         path = Path(name)
-        baseline, _, weights = name.partition("=")
+        baseline, is_with, weights = name.partition("=")
         if baseline in BASELINES:
+            if is_with and not weights:
+                raise ValueError(f"'{name}': expected the file of the baseline's weights after =, got nothing; name it")
             found.append(_baseline(baseline, Path(weights) if weights else None, dtype, device))
             continue
         runs = _runs(path)
         if runs:
-            height, width = picture_size(runs[0].folder)
-            form = Format(height, width, runs[0].frame_rate_hz)
-            found.append(OpenSource(RunPictures(title, runs), form, runs))
+            found.append(OpenSource(RunPictures(title, runs), _form_of(runs), runs))
             continue
         if name in PRESETS and not path.exists():
             model, card = load_packaged(name)
@@ -68,6 +69,7 @@ def open_sources(
         elif path.is_dir():
             raise ValueError(f"{path}: expected a run, a training or a folder of runs, got another folder; name one")
         else:
+            _refuse_unknown(name, path)
             model, card = load_world_model(path)
         config = model.config
         candidate = Candidate(title, model, card)
@@ -101,11 +103,35 @@ def _runs(path: Path) -> tuple[RunFacts, ...]:
     return tuple(run_facts(inner) for inner in sorted(path.iterdir()) if inner.is_dir() and holds_a_run(inner))
 
 
+def _form_of(runs: Sequence[RunFacts]) -> Format:
+    """The size and rate that all runs of a source have."""
+    forms = [Format(*picture_size(run.folder), run.frame_rate_hz) for run in runs]
+    for run, form in zip(runs, forms, strict=True):
+        if form != forms[0]:
+            first, other = (f"{of.height_px}x{of.width_px} at {of.frame_rate_hz:g} Hz" for of in (forms[0], form))
+            raise ValueError(f"{run.folder}: expected pictures of {first} as in {runs[0].folder}, got {other}; keep them apart")
+    return forms[0]
+
+
+def _refuse_unknown(name: str, path: Path) -> None:
+    """What looks like no file's name and is none was meant as a preset or a baseline."""
+    if path.exists() or path.suffix == ".safetensors" or len(path.parts) > 1:
+        return
+    known = [*PRESETS, *BASELINES]
+    near = difflib.get_close_matches(name.partition("=")[0], known, n=1)
+    wanted = f"a file, a folder or one of {', '.join(known)}"
+    if name == "painter":
+        raise ValueError(f"'{name}': expected {wanted}, got the painter, which every report has anyway; name another")
+    hint = f"did you mean '{near[0]}'?" if near else "everroad evaluate run --help says what a source may be"
+    raise ValueError(f"'{name}': expected {wanted}, got no such thing; {hint}")
+
+
 def _titles(named: Sequence[str]) -> list[str]:
     """Short names where these differ, else the names as they were given."""
     short = [name.partition("=")[0] if name.partition("=")[0] in BASELINES else name for name in named]
     short = [Path(name).stem if name.endswith(".safetensors") else Path(name).name or name for name in short]
-    titles = short if len(set(short)) == len(short) else list(named)
-    if len(set(titles)) < len(titles):
+    places = [str(Path(name).resolve()) if Path(name).exists() else name for name in named]
+    if len(set(places)) < len(places):
         raise ValueError(f"evaluate: expected different sources, got {', '.join(named)}; name each once")
+    titles = short if len(set(short)) == len(short) else list(named)
     return ["painter's run" if title == "painter" else title for title in titles]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,7 +11,10 @@ from typing import Any
 from everroad.evaluation.reference import EvaluationTown
 from everroad.evaluation.sources.types import Picture
 from everroad.media import read_image, read_video_frames
+from everroad.scenario.files import finite_json
 from everroad.stream import folder as run_folder
+
+MOST_HZ = 1000
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,20 @@ class RunFacts:
     frames: int
     frame_rate_hz: float
     report: dict[str, Any]
+    model_sha256: str | None
 
 
 def run_facts(folder: Path) -> RunFacts:
     """Of one run folder. Raises ``ValueError`` for one that is none, or whose run did not end."""
     try:
-        report = json.loads((folder / run_folder.REPORT).read_text(encoding="utf-8"))
-        about = report["scenario"]
-        if report["format"] == run_folder.FORMAT:
-            return RunFacts(folder, str(about["name"]), int(report["frames"]), float(about["frame_rate_hz"]), report)
-    except (OSError, ValueError, RecursionError, TypeError, LookupError):
+        report = finite_json((folder / run_folder.REPORT).read_text(encoding="utf-8"))
+        about, model = report["scenario"], report.get("model") or {}
+        facts = RunFacts(
+            folder, str(about["name"]), int(report["frames"]), float(about["frame_rate_hz"]), report, model.get("model_sha256")
+        )
+        if report["format"] == run_folder.FORMAT and facts.frames >= 1 and 0 < facts.frame_rate_hz <= MOST_HZ:
+            return facts
+    except (OSError, ValueError, RecursionError, TypeError, LookupError, AttributeError, OverflowError):
         pass
     raise ValueError(f"{folder}: expected a folder of everroad generate, got another; generate it again")
 
@@ -46,12 +52,11 @@ class RunPictures:
     runs: tuple[RunFacts, ...]
 
     def described(self) -> dict[str, Any]:
-        models = [run.report.get("model", {}).get("model_sha256") for run in self.runs]
         return {
             "kind": "recorded run",
             "runs": [run.folder.name for run in self.runs],
             "pictures": ["png" if _png(run.folder) else "video" for run in self.runs],
-            "model_sha256": models,
+            "model_sha256": [run.model_sha256 for run in self.runs],
             "seeds": [run.report.get("seed") for run in self.runs],
             "starts": [run.report.get("start") for run in self.runs],
         }
