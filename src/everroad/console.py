@@ -6,6 +6,7 @@ import math
 import os
 import re
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ from everroad.stream.folder import DISK_ERRORS, check_can_be_made, empty_folders
 
 OK, FAILED, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 LONGEST_TEXT, LONGEST_WORD = 1000, 240  # characters
+LINE_SECONDS = 60.0
 
 
 def _whole(_: object, tokens: Sequence[Token]) -> int:
@@ -225,9 +227,13 @@ def kept_is_said(folder: Path, pattern: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(title: str, quiet: bool, unit: str = "frames") -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on stderr, from the first frame on: input that is refused leaves a clean line."""
+    """A bar on stderr, from the first frame on: input that is refused leaves a clean line. Where stderr is no terminal, a line
+    every ``LINE_SECONDS``."""
     if quiet:
         yield None
+        return
+    if not sys.stderr.isatty():
+        yield _progress_lines(title, unit)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -251,6 +257,19 @@ def progress_bar(title: str, quiet: bool, unit: str = "frames") -> Iterator[Call
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def _progress_lines(title: str, unit: str) -> Callable[[int, int], None]:
+    began = said = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= LINE_SECONDS:
+            said, left = now, (now - began) * (total - done) / max(done, 1)
+            print(f"{title}: {done} of {total} {unit}, some {max(1, round(left / 60))} min left", file=sys.stderr, flush=True)
+
+    return progress
 
 
 def networks_dtype(compute: Compute) -> str:

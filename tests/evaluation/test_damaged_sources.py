@@ -17,6 +17,8 @@ from everroad.evaluation.damaged_sources import (
 from everroad.evaluation.reference import EvaluationTown, evaluation_seeds, open_town
 from everroad.model.presets import get_preset
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 6
 
 

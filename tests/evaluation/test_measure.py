@@ -60,8 +60,10 @@ def test_nothing_to_divide_by_is_invalid_and_says_so() -> None:
     assert measure.to_json() == {"value": None, "valid": False, "interval": None}
 
 
-def test_no_interval_of_one_town_nor_where_many_draws_have_no_value() -> None:
-    assert pooled(np.array([[1.0, 2.0]]), ratio).interval is None
+def test_no_interval_of_few_towns_nor_where_many_draws_have_no_value() -> None:
+    for towns in (1, 2, 3):
+        assert pooled(np.array([[1.0, 2.0]] * towns), ratio) == Measure(0.5, True, None)
+    assert pooled(np.array([[1.0, 2.0]] * 4), ratio).interval == (0.5, 0.5)
     rare = np.zeros((8, 2))
     rare[3] = [1, 2]
     assert pooled(rare, ratio) == Measure(0.5, True, None)

@@ -115,9 +115,10 @@ def test_instances_of_all_towns_are_pooled() -> None:
     instances = [instance_picture((2, 50))] * FRAMES
     stays = [painted(instances[0], {2: RED})] * FRAMES
     turns = [painted(instances[0], {2: RED if i < 20 else BLUE}) for i in range(FRAMES)]
-    model = seen(stays, instances, 0) + seen(turns, instances, 1)
-    reference = seen(stays, instances, 0) + seen(stays, instances, 1)
-    found = persistence(model, reference, 2)["change"]
+    made = {0: stays, 1: turns, 2: stays, 3: turns}
+    model = [of for town, pictures in made.items() for of in seen(pictures, instances, town)]
+    reference = [of for town in made for of in seen(stays, instances, town)]
+    found = persistence(model, reference, len(made))["change"]
     assert found.value == pytest.approx(float(delta_e(colour(RED), colour(BLUE))) / 2, rel=1e-3)
     assert found.interval is not None
     assert found.interval[0] == pytest.approx(0, abs=1e-9)

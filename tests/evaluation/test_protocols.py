@@ -34,7 +34,7 @@ def test_the_start_picture_is_compared_only_where_it_counts() -> None:
 
 
 def test_what_cannot_be_followed_is_refused() -> None:
-    with pytest.raises(ValueError, match="stage-short: expected clips of 2 to 8 frames, got 16; ask for more frames"):
+    with pytest.raises(ValueError, match=r"frames: expected 16 at least for clips of 16 frames \(stage-short\), got 8"):
         replace(get_protocol("stage-short"), frames=8)
     with pytest.raises(ValueError, match="expected strides of 1 frame at least, got 0"):
         replace(get_protocol("stage-short"), picture_stride=0)

@@ -22,6 +22,8 @@ from everroad.stream.generate import next_frame
 from everroad.stream.source import to_images
 from everroad.stream.start import start
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = ("layout", "layout curve", "persistence", "statistics", "baselines", "acceptance")
 
 

@@ -10,6 +10,8 @@ from everroad.model.config import FinishConfig
 from everroad.model.presets import get_preset
 from everroad.model.world_model import WorldModel
 
+pytestmark = pytest.mark.slow
+
 CONFIG = get_preset("town-nano")
 
 

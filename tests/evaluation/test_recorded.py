@@ -18,6 +18,8 @@ from everroad.evaluation.recorded import BLUR_PX, BLURRED, REPEAT, continue_stre
 from everroad.media import read_image
 from everroad.model.world_model import WorldModel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def candidate():

@@ -61,7 +61,8 @@ def run(
 
     Args:
         source: A preset with packaged weights (town), a weights file (.safetensors), the folder of a training, a run folder of
-            "everroad generate", or a folder of such.
+            "everroad generate", a folder of such, or a baseline: repeat, warp, or with its weights chunked=FILE, one-shot=FILE,
+            diagonal=FILE, frame-by-frame=FILE.
         out: Folder for report.html, report.json, frames.jsonl and figures.
         scenarios: Scenario files; for recorded runs those that they were made from, in their order. Without it, evaluation
             towns.

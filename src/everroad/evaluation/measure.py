@@ -22,6 +22,8 @@ DRAWS = 1000
 COVERAGE = 0.95
 # Of the draws, the share that must have a value (a resampled set of towns may hold no vehicle) for an interval to be given.
 LEAST_FINITE = 0.9
+# Of fewer towns there are so few different draws (three of two towns) that an interval would look far too sure.
+LEAST_TOWNS = 4
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ INVALID = Measure(math.nan, False)
 def pooled(per_town: Float[ndarray, "n q"], statistic: Callable[[Float[ndarray, "d q"]], Float[ndarray, "d"]]) -> Measure:
     """``statistic`` of the quantities summed over all towns. Where it is not finite the measure is invalid.
 
-    ``statistic`` takes one row of sums a draw and answers one value each. A single town has no interval.
+    ``statistic`` takes one row of sums a draw and answers one value each. Few towns have no interval (``with_draws``).
     """
     towns = len(per_town)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -63,13 +65,15 @@ def pooled(per_town: Float[ndarray, "n q"], statistic: Callable[[Float[ndarray, 
 def with_draws(value: float, draws: Float[ndarray, "d"], towns: int) -> Measure:
     """``value`` of all towns, with the interval that its values over the draws of towns give; invalid where it is not finite.
 
-    Draws that have no value may be NaN. A single town has no interval, nor has what too few draws have a value of.
+    Draws that have no value may be NaN. Fewer than ``LEAST_TOWNS`` have no interval, nor has what too few draws have.
     """
     if not math.isfinite(value):
         return INVALID
     finite = draws[np.isfinite(draws)]
-    if towns < 2 or len(finite) < LEAST_FINITE * len(draws):
-        return Measure(value, True, None, draws if towns > 1 else None)
+    if towns < LEAST_TOWNS:
+        return Measure(value, True)
+    if len(finite) < LEAST_FINITE * len(draws):
+        return Measure(value, True, None, draws)
     low, high = np.quantile(finite, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return Measure(value, True, (float(low), float(high)), draws)
 
@@ -86,7 +90,7 @@ def combined(function: Callable[..., Any], *measures: Measure) -> Measure:
         draws = [measure.draws for measure in measures]
         if any(of is None for of in draws):
             return Measure(value, True) if math.isfinite(value) else INVALID
-        return with_draws(value, np.asarray(function(*draws)), 2)
+        return with_draws(value, np.asarray(function(*draws)), LEAST_TOWNS)
 
 
 def linearised(value: float, without: Float[ndarray, "n"]) -> Measure:
@@ -96,7 +100,7 @@ def linearised(value: float, without: Float[ndarray, "n"]) -> Measure:
     bootstrap itself (infinitesimal jackknife, Efron 1982, chapter 6).
     """
     towns = len(without)
-    if towns < 3 or not np.isfinite(without).all():
+    if towns < LEAST_TOWNS or not np.isfinite(without).all():
         return Measure(value, True) if math.isfinite(value) else INVALID
     pulls = (value - without) * (towns - 1) / towns
     return with_draws(value, value + (town_draws(towns) - 1) @ pulls, towns)

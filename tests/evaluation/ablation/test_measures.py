@@ -46,8 +46,8 @@ def seen(
 
 
 def of_towns(alteration: Alteration, video: Seen, unaltered: Seen, own: Asked, instead: Asked | None, apart=5.0) -> Result:
-    """Three towns of one frame that are all alike but for a little."""
-    rows = [row(alteration, (apart + 0.1 * n, 20.0), video, unaltered, own, instead) for n in range(3)]
+    """Four towns of one frame that are all alike but for a little."""
+    rows = [row(alteration, (apart + 0.1 * n, 20.0), video, unaltered, own, instead) for n in range(4)]
     return result(alteration, np.stack(rows))
 
 
@@ -57,9 +57,9 @@ MAP_MIRROR = Alteration("map", "mirror")
 
 def test_change_is_a_share_of_the_distance_between_towns():
     found = of_towns(MAP_MIRROR, seen(LEFT), seen(LEFT), asked(LEFT), asked(RIGHT))
-    assert found.towns == 3
-    assert found.colour_difference.value == pytest.approx(5.1)
-    assert found.change.value == pytest.approx(5.1 / 20)
+    assert found.towns == 4
+    assert found.colour_difference.value == pytest.approx(5.15)
+    assert found.change.value == pytest.approx(5.15 / 20)
 
 
 @pytest.mark.parametrize(("road", "follows"), [(LEFT, 0.0), (RIGHT, 1.0), (slice(4, 12), 0.5)])

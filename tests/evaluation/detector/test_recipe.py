@@ -12,6 +12,8 @@ from everroad.evaluation.detector.network import Detector
 from everroad.evaluation.detector.recipe import DetectorBatch, DetectorRecipe, make_batch, mirrored_batch
 from everroad.evaluation.labelled_clips import LabelledSet, render_labelled
 
+pytestmark = pytest.mark.slow
+
 CLIPS = LabelledSet(towns=1, clips=2, key_frames=2, town_seconds=4.0)
 SMALL = DetectorConfig(widths=(4, 8, 8, 8), query=16, queries=8, remembered=4, heads=2)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from everroad.evaluation.report import document
-from everroad.evaluation.report.document import check_folder, write_report
+from everroad.evaluation.report.document import check_folder, made_whole, write_report
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -89,15 +89,38 @@ def test_numbers_that_are_not_finite_are_refused_before_anything_is_written(tmp_
 
 
 @pytest.mark.parametrize("failing", ["curve-layout-share-told.svg", "report.html", "report.json"])
-def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, report, film, failing, monkeypatch) -> None:
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, report, film, failing, earlier, monkeypatch) -> None:
+    if earlier:
+        (tmp_path / "frames.jsonl.part").write_text("first")
+        write_report(tmp_path, report, film)
+    before = contents(tmp_path)
+    report["command"] = "another"
+
     def write(path: Path, content: bytes) -> None:
-        if path.name == failing:
+        if path.name == f"{failing}.part":
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         path.write_bytes(content)
 
     monkeypatch.setattr(document, "write_atomically", write)
-    (tmp_path / "frames.jsonl").write_text("{}")
     with pytest.raises(OSError, match="No space"):
         write_report(tmp_path, report, film)
-    assert contents(tmp_path) == {"frames.jsonl": b"{}"}
+    assert contents(tmp_path) == before
+    assert before.get("frames.jsonl", b"first") == b"first"
     check_folder(tmp_path, True)
+
+
+def test_work_that_fails_leaves_no_folder_and_an_earlier_report_as_it_was(tmp_path: Path, report, film) -> None:
+    def fails(folder: Path) -> None:
+        with made_whole(folder):
+            (folder / "frames.jsonl.part").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fails(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+    write_report(tmp_path, report, film)
+    before = contents(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        fails(tmp_path)
+    assert contents(tmp_path) == before

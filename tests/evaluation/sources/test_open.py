@@ -109,6 +109,71 @@ def test_what_is_no_source_is_refused(kit, tmp_path: Path) -> None:
         opened(str(broken))
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("twon", "'twon': expected a file, a folder or one of .*; did you mean 'town'?"),
+        ("rpeat", "did you mean 'repeat'?"),
+        ("chunkd=clip", "did you mean 'chunked'?"),
+        ("painter", "got the painter, which every report has anyway"),
+        ("qqqqq", "everroad evaluate run --help says"),
+        ("repeat=", "'repeat=': expected the file of the baseline's weights after =, got nothing"),
+    ],
+)
+def test_a_name_of_nothing_is_refused_with_a_near_one(name: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said.replace("?", "[?]")):
+        opened(name)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"frames": -3}, {"frames": float("inf")}, {"scenario": {"name": "a", "frame_rate_hz": float("nan")}}, {"model": [1]},
+     {"scenario": {"name": "a", "frame_rate_hz": 0}}, {"seed": float("nan")}],
+)  # fmt: skip
+def test_a_run_of_nonsense_is_refused_by_its_folder(tmp_path: Path, changed: dict[str, object]) -> None:
+    folder = write_run(tmp_path / "run")
+    report = json.loads((folder / "report.json").read_text()) | changed
+    (folder / "report.json").write_text(json.dumps(report))
+    with pytest.raises(ValueError, match="run: expected a folder of everroad generate, got another; generate it again"):
+        opened(str(folder))
+
+
+def test_runs_of_different_sizes_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    write_run(tmp_path / "all" / "a")
+    other = write_run(tmp_path / "all" / "b")
+    for path in (other / "frames").iterdir():
+        write_png(path, np.zeros((32, 56, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"b: expected pictures of 64x112 at 12 Hz as in .*a, got 32x56 at 12 Hz"):
+        opened(str(tmp_path / "all"))
+
+
+def test_a_video_that_is_not_there_is_said_plainly(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", png=False)
+    (folder / "video.mp4").unlink()
+    with pytest.raises(ValueError, match=r"video\.mp4: expected a readable video, got 'No such file or directory'; check"):
+        opened(str(folder))
+
+
+def test_a_card_with_numbers_that_json_has_not_is_refused_at_once(kit, tmp_path: Path) -> None:
+    save_world_model(kit.model, tmp_path / "mine.safetensors", {})
+    (tmp_path / "mine.json").write_text('{"score": NaN}')
+    with pytest.raises(ValueError, match=r"mine\.json: expected the weights' card .*, but expected finite numbers, got NaN"):
+        opened(str(tmp_path / "mine.safetensors"))
+
+
+@pytest.mark.parametrize("preset", [[], None, "zz"])
+def test_a_training_of_another_preset_is_refused_by_its_folder(tmp_path: Path, preset: object) -> None:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "recipe.json").write_text(json.dumps({"recipe": {"name": "a", "preset": preset}}))
+    with pytest.raises(ValueError, match="run: expected a training of one of town-nano, town, town-hd, got another"):
+        opened(str(tmp_path / "run"))
+
+
+def test_one_source_twice_is_refused_however_it_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected different sources"):
+        opened(str(tmp_path), f"{tmp_path}/../{tmp_path.name}")
+
+
 def test_broken_numbers_of_a_model_are_named(kit, tmp_path: Path) -> None:
     (found,) = opened(str(_saved(kit, tmp_path)))
     model = found.source.candidate.world_model  # type: ignore[attr-defined]
