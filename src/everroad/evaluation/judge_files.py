@@ -65,7 +65,8 @@ def read_judge(path: Path, kind: str, version: int, config_class: type[Any]) -> 
     tensors, metadata = read_safetensors(path)
     found, its_version = metadata.get("kind"), metadata.get("format_version")
     if found != kind or its_version != str(version):
-        raise ValueError(f"{path}: expected a {kind} of format {version}, got {found} of {its_version}; train it again")
+        got = f"a {found} of format {its_version}" if found else "another file"
+        raise ValueError(f"{path}: expected a {kind} of format {version}, got {got}; name another, or train it again")
     card_path = path.with_suffix(".json")
     card = finite_json(card_path.read_text(encoding="utf-8")) if card_path.is_file() else {}
     return (

@@ -67,6 +67,8 @@ def load_world_model(path: Path) -> tuple[WorldModel, dict[str, Any]]:
     or are not finite, a damaged card.
     """
     tensors, metadata = read_safetensors(path)
+    if metadata.get("kind"):
+        raise ValueError(f"{path}: expected a world model, got a file of kind '{metadata['kind']}'; name another")
     if metadata.get("format_version") != str(FORMAT_VERSION) or "config" not in metadata:
         found = metadata.get("format_version", "none")
         raise ValueError(

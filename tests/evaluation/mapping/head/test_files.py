@@ -29,5 +29,5 @@ def test_a_file_gives_its_network_back(tmp_path: Path) -> None:
 
 def test_another_network_is_refused(tmp_path: Path) -> None:
     save_segmenter(Segmenter(SegmenterConfig((8, 8, 8))), tmp_path / "other.safetensors", {})
-    with pytest.raises(ValueError, match="expected a town-map-head of format 1, got segmenter"):
+    with pytest.raises(ValueError, match="expected a town-map-head of format 1, got a segmenter of format"):
         load_map_head(tmp_path / "other.safetensors")
