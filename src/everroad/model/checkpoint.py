@@ -21,6 +21,7 @@ from everroad.data.tensor_files import save_tensors
 from everroad.model.config import ModelConfig, config_from_json, config_to_json
 from everroad.model.presets import PRESETS
 from everroad.model.world_model import WorldModel
+from everroad.scenario.files import finite_json
 
 FORMAT_VERSION = 1
 _PICKLE_STARTS = (b"\x80", b"PK\x03\x04")  # a bare pickle, and the zip that torch.save writes
