@@ -91,7 +91,7 @@ def test_numbers_that_are_not_finite_are_refused_before_anything_is_written(tmp_
 @pytest.mark.parametrize("failing", ["curve-layout-share-told.svg", "report.html", "report.json"])
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, report, film, failing, monkeypatch) -> None:
     def write(path: Path, content: bytes) -> None:
-        if path.name == failing:
+        if path.name == f"{failing}.part":
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         path.write_bytes(content)
 
