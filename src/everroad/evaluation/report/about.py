@@ -79,7 +79,7 @@ def protocol_table(report: Report) -> Markup:
         element(
             "tr",
             element("th", name.replace("_", " "), scope="row"),
-            element("td", plain(value)),
+            element("td", plain([_named(field) for field in value] if name == "ours" else value)),
             element("td", "ours: the source does not say" if name in ours else ""),
         )
         for name, value in protocol.items()

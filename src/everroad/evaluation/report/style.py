@@ -23,7 +23,7 @@ thead th{font-weight:600;border-bottom:1px solid var(--edge);vertical-align:bott
 .numbers thead .number{white-space:normal;overflow-wrap:anywhere;max-width:24ch}
 .numbers tbody th{white-space:nowrap;position:sticky;left:0;background:var(--ground)}
 .numbers small{font-size:12px}.numbers .lone{color:var(--faint);font-style:italic}
-.stacked td small{display:block}.stacked .number{padding-left:8px}.numbers th[title]{cursor:help}
+.stacked td small,.stacked thead small{display:block}.stacked .number{padding-left:8px}.numbers th[title]{cursor:help}
 dt{font-weight:600}dd{margin:0 0 6px 18px;max-width:100ch}
 .way{color:var(--faint);white-space:nowrap}
 .beside{padding-left:18px;color:var(--faint)}.part{font-weight:600;padding-top:12px}

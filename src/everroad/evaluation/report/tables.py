@@ -16,7 +16,7 @@ from everroad.evaluation.report.cells import (
     way_cell,
     way_of,
 )
-from everroad.evaluation.report.headline import changed_rows, headline
+from everroad.evaluation.report.headline import Row, changed_rows, headline
 from everroad.evaluation.report.markup import Markup, details, element
 from everroad.evaluation.report.meanings import BELOW_ITS_FLOOR, meaning
 from everroad.evaluation.report.names import shown_name, shown_part, shown_path
@@ -107,19 +107,20 @@ def difference_tables(report: Report) -> Iterator[Markup]:
     """Of the headline, then of all measures; bold where the interval does not hold 0."""
     columns = report["differences"]
     yield element("p", "Bold: the interval does not hold 0. The same scenarios are drawn for both.", class_="note")
-    yield _differences(columns, [(row.title, row.where, row.path) for row in changed_rows(report)])
+    yield _differences(columns, list(changed_rows(report)))
     paths = dict.fromkeys(path for column in columns for path, _ in leaves({k: v for k, v in column.items() if k != "name"}))
-    grouped = [(where, where[1:] if where[0] == "measures" else where) for where in paths]
-    yield details("of all measures", _differences(columns, [(shown_path(path), where, path) for where, path in grouped]))
+    all_paths = (where[1:] if where[0] == "measures" else where for where in paths)
+    yield details("of all measures", _differences(columns, [Row(shown_path(path), path) for path in all_paths]))
 
 
-def _differences(columns: Sequence[Report], rows: Sequence[tuple[str, Path, Path]]) -> Markup:
+def _differences(columns: Sequence[Report], rows: Sequence[Row]) -> Markup:
     head = element("tr", element("th", "measure"), element("th"), (column_head(of["name"]) for of in columns))
     body = []
-    for title, where, path in rows:
-        way = way_of(_columns(columns, where), path, difference=True)
-        cells = (cell(at(of, where), path=path, clear=True) for of in columns)
-        body.append(element("tr", name_head(title, path), way_cell(way), cells))
+    for row in rows:
+        way = way_of(_columns(columns, row.where), row.path, difference=True)
+        cells = (cell(at(of, row.where), path=row.path, clear=True) for of in columns)
+        title = name_head(row.title, row.path, "beside" if row.beside else None)
+        body.append(element("tr", title, way_cell(way), cells))
     return numbers_table(head, body, len(columns))
 
 
