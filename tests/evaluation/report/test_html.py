@@ -9,14 +9,10 @@ from typing import Any
 
 import pytest
 
-from everroad.evaluation.report.glossary import SCENARIOS
-from everroad.evaluation.report.headline import headline
 from everroad.evaluation.report.html import measured, page
-from everroad.evaluation.report.meanings import meaning
 from everroad.evaluation.report.names import shown_name
 from everroad.evaluation.report.panels import panels_of
 from everroad.evaluation.report.tree import leaves
-from everroad.evaluation.run.measures import PUBLIC_NAMES
 
 VOID = {"meta", "img", "br"}
 
@@ -167,34 +163,6 @@ def test_a_measure_without_an_interval_is_grey_and_has_no_arrow(report, film) ->
     assert "↓" not in found["town-FVD"]
     assert found["town-KID above floor"].count('title="not told apart from the painter"') == 2
     assert "↓" in found["town-KID above floor"]
-
-
-def test_every_measure_has_a_meaning_that_its_name_shows(report, film) -> None:
-    public = [f"{name}{end}" for pair in PUBLIC_NAMES for name in pair for end in ("", " floor", " above floor")]
-    source = report["sources"][1]
-    given = source["measures"]["realism"]["town-KID"]
-    source["measures"]["realism"] |= dict.fromkeys([*public, "LPIPS"], given)
-    source["drift"] |= dict.fromkeys(["KID drift ratio", "FVD long over short"], given)
-    trees = [source["measures"], {"drift": source["drift"]}, {SCENARIOS: report[SCENARIOS]}]
-    paths = [path for tree in trees for path, _ in leaves(tree)]
-    assert len(paths) > 150
-    titles = {value for tag, name, value in read(report, film).attributes if (tag, name) == ("th", "title")}
-    for path in paths:
-        said = meaning(path)
-        assert said is not None, path
-        assert said.endswith(".")
-        assert "{" not in said
-        if not path[-1].startswith("share ") and "bus" not in path:
-            assert said in titles, path
-    assert meaning(("ablation", "follows")) is None
-
-
-def test_the_headline_says_what_its_rows_mean(report, film) -> None:
-    text = read(report, film).text["headline"]
-    assert "What the measures mean" in text
-    for row in headline(report):
-        assert (meaning(row.path) or "nothing") in text
-    assert "too few to tell the two apart" in text
 
 
 def test_official_scores_stand_with_the_boxes_and_name_their_tool(report, film) -> None:
