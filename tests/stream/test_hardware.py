@@ -45,7 +45,7 @@ def test_devices():
 
 
 def test_what_is_described():
-    assert "cores" in describe_hardware(torch.device("cpu"))
+    assert " core" in describe_hardware(torch.device("cpu"))
     assert versions()["torch"].split("+")[0] == torch.__version__.split("+")[0]
 
 

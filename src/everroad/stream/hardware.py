@@ -44,7 +44,7 @@ def computes_bfloat16(device: torch.device) -> bool:
 def describe_hardware(device: torch.device) -> str:
     """Processor, cores this process may use, and the accelerator where one is used."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    text = f"{_processor()}, {cores} cores"
+    text = f"{_processor()}, {cores} core{'s' * (cores != 1)}"
     return text if device.type == "cpu" else f"{torch.cuda.get_device_name(device)}; {text}"
 
 

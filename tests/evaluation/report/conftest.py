@@ -16,6 +16,7 @@ from everroad.evaluation.layout_agreement import LAYOUT_CLASSES
 from everroad.evaluation.mapping.elements import MAP_CLASSES
 from everroad.evaluation.mapping.matching import THRESHOLDS_M
 from everroad.evaluation.measure import INVALID, Measure, curve_windows, measures_to_json
+from everroad.evaluation.persistence import KINDS
 from everroad.evaluation.plausibility.measures import NAMES as PLAUSIBLE
 from everroad.evaluation.protocols import PROTOCOLS
 from everroad.evaluation.run.film import Film
@@ -39,7 +40,7 @@ def measures(value: float, whole: bool) -> dict[str, Any]:
             **dict.fromkeys(("mAP", "NDS", "official_mAP", "official_NDS"), given),
             "errors": dict.fromkeys(ERRORS, given),
             "classes": {"car": scores, "bus": nothing},
-            "share mAP": given,
+            **dict.fromkeys(("share mAP", "share NDS"), given),
             NEAR_CARS: given,
             f"share {NEAR_CARS}": given,
         },
@@ -59,7 +60,7 @@ def measures(value: float, whole: bool) -> dict[str, Any]:
     }
     if whole:
         names = ("change", "painter's change", "beyond the painter's", "variety")
-        tree["persistence"] = {"actor": {"instances": Measure(8.0, True), **dict.fromkeys(names, given)}}
+        tree["persistence"] = {kind: {"instances": Measure(8.0, True), **dict.fromkeys(names, given)} for kind in KINDS}
     return tree
 
 
@@ -77,6 +78,7 @@ def source(name: str, value: float, described: dict[str, Any]) -> dict[str, Any]
         "name": name,
         "described": described,
         **measures_to_json({"measures": whole, "curve": curve, "drift": drift}),
+        "official detection scores": {"tool": "nuscenes-devkit 1.2.0", "mAP": value, "NDS": value},
         "worst": worst,
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from everroad.evaluation.report.html import measured, page
+from everroad.evaluation.report.names import shown_name
 from everroad.evaluation.report.panels import panels_of
 from everroad.evaluation.report.tree import leaves
 
@@ -77,10 +78,13 @@ def test_every_measure_of_every_source_is_there(report, film) -> None:
         for tree in (source["measures"], {"drift": source["drift"]}):
             for path, leaf in leaves(tree):
                 assert leaf["valid"] or "bus" in path
-                shown = path[-1].removeprefix("share ") if path[-1].startswith("share ") else path[-1]
-                assert shown in text, path
+                assert shown_name(path).removeprefix("share of ") in text, path
                 assert path[0] in text
-    assert re.search(r"classes / bus\s+: – no such things in these towns", text)
+    assert re.search(r"bus\s+: – no such things in these towns", text)
+    for key in ("lane_marking", "official_mAP", "AP_at", "iou ", "classes (100)"):
+        assert key not in text
+    assert "classes (2)" in text
+    assert "AP at 0.5 m" in text
 
 
 def test_values_and_intervals_stand_in_the_row_of_their_measure(report, film) -> None:
@@ -88,13 +92,13 @@ def test_values_and_intervals_stand_in_the_row_of_their_measure(report, film) ->
     layout["iou road"] = {"value": 0.12345, "valid": True, "interval": [0.1, 0.2]}
     layout["share road"] = {"value": 0.98765, "valid": True, "interval": None}
     text = page(report, film, panels_of(report))
-    row = next(row for row in re.findall(r"<tr>.*?</tr>", text) if "iou road" in row)
+    row = next(row for row in re.findall(r"<tr>.*?</tr>", text) if ">IoU of road</th>" in row)
     cells = [re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<td.*?</td>", row)]
     assert cells == [
         "↑",
         "1.000 [0.900, 1.100]",
         "0.123 [0.100, 0.200]",
-        "0.988",
+        "0.988",  # grey: no interval
         "0.500 [0.400, 0.600]",
         "0.500 [0.400, 0.600]",
     ]
@@ -130,19 +134,87 @@ def test_worst_cases_show_their_frames_the_painter_above(report, film, packed) -
     assert "No stretch has a layout to follow." in part
 
 
+def test_few_stretches_show_half_of_them_at_most(report, film) -> None:
+    report["protocol"] |= {"frames": 40, "scenarios": ["a", "b"]}
+    for source in report["sources"]:
+        source["curve"] = {}
+    text = page(report, film, panels_of(report))
+    part = text[text.index('id="worst-cases"') : text.index('id="curves"')]
+    assert part.count("<summary>1. b") == 2
+    assert "<summary>2." not in part
+
+
+def test_one_window_has_no_plots_but_a_sentence(report, film) -> None:
+    for source in report["sources"]:
+        source["curve"] = {"1-40": source["curve"]["1-40"]}
+    assert panels_of(report) == []
+    assert "Curves need 80 frames" in read(report, film).text["curves"]
+
+
+def test_a_measure_without_an_interval_is_grey_and_has_no_arrow(report, film) -> None:
+    for source in report["sources"]:
+        source["measures"]["realism"]["town-FVD"] = {"value": 120.5, "valid": True, "interval": None}
+    report["sources"][1]["measures"]["realism"]["town-KID above floor"] |= {"value": -0.2, "interval": [-0.3, -0.1]}
+    report["sources"][2]["measures"]["realism"]["town-KID above floor"] |= {"value": 0.2, "interval": [-0.1, 0.3]}
+    text = page(report, film, panels_of(report))
+    rows = {name: re.search(f">{name}</th>.*?</tr>", text) for name in ("town-FVD", "town-KID above floor")}
+    found = {name: "" if row is None else row[0] for name, row in rows.items()}
+    assert found["town-FVD"].count('class="number lone" title="no interval') == 3
+    assert "↓" not in found["town-FVD"]
+    assert found["town-KID above floor"].count('title="not told apart from the painter"') == 2
+    assert "↓" in found["town-KID above floor"]
+
+
+def test_official_scores_stand_with_the_boxes_and_name_their_tool(report, film) -> None:
+    text = read(report, film).text["all-measures"]
+    assert text.index("boxes") < text.index("By nuscenes-devkit 1.2.0.") < text.index("consistency")
+    assert "official detection scores" not in text
+    report["sources"][0]["official detection scores"] = {"tool": "everroad", "mAP": 0.12345, "NDS": None}
+    text = read(report, film).text["all-measures"]
+    for words in ("everroad's own implementation", "nuscenes-devkit 1.2.0", "0.1235"):
+        assert words in text
+    for source in report["sources"]:
+        del source["official detection scores"]
+    assert "nuScenes' detection scores" not in read(report, film).text["all-measures"]
+
+
+def test_networks_and_sources_are_one_line_and_the_rest_folded(report, film) -> None:
+    card = {
+        "name": "segmenter",
+        "sha256": "0123456789abcdef",
+        "data": "pictures",
+        "samples": 24000,
+        "hardware": "a CPU, 1 core",
+    }
+    report["judges"] = {"segmenter": {**card, "purpose": "judges", "scores": {"mean": {"value": 0.5, "valid": True}}}}
+    report["sources"][1]["described"] = {"kind": "world model", "preset": "town", "zero_memory": False, "card": card}
+    text = read(report, film).text
+    line = "sha256 0123456789ab; data: pictures; 24,000 samples; trained on a CPU, 1 core"
+    assert f"segmenter; {line}\n" in text["judges"]
+    assert f"world model; town; with its memory; {line}\n" in text["sources"]
+    html = page(report, film, panels_of(report))
+    assert all("<details" in html[: at.start()][-4000:] for at in re.finditer("0123456789abcdef", html))
+
+
 def test_strips_of_all_towns_at_the_frames_there_are(report, film) -> None:
     text = page(report, film, panels_of(report))
     part = text[text.index('id="film-strips"') : text.index('id="all-measures"')]
     alts = re.findall(r'alt="(.*?)"', part)
-    assert alts[:6] == [f"a, {name}, frame {i}" for name in ("painter", "model") for i in (1, 60, 84)]
-    assert len(alts) == 3 * 3 * 3
+    assert alts[:10] == [f"a, {name}, frame {i}" for name in ("painter", "model") for i in (1, 20, 40, 60, 84)]
+    assert len(alts) == 3 * 3 * 5
 
 
 def test_warnings(report, film) -> None:
     text = page(report, film, panels_of(report))
-    for words in ("3 of 150", "10 frames a second, where the source has 12", "stage-long was changed: frames."):
+    for words in (
+        "than the protocol has: 3 of 150",
+        "10 frames a second, where the source has 12",
+        "stage-long was changed: frames.",
+    ):
         assert words in text
     assert "drift ratio says little" not in text
+    report["protocol"]["ours"].remove("scenarios")
+    assert "than the source used: 3 of 150" in page(report, film, panels_of(report))
     report["protocol"] |= {"frames": 240, "made_at_hz": 12.0, "scenarios": ["a", "b", *map(str, range(148))]}
     report["sources"][1]["drift"]["town-KID above floor, first window"] |= {"value": -0.01}
     text = read(report, make_wide(film)).text
@@ -176,7 +248,7 @@ def test_a_few_frames_of_one_town_with_the_painter_alone(report, film) -> None:
     report |= {"sources": [painter], "differences": [], "command": None}
     report["protocol"] |= {"frames": 6, "scenarios": ["a"]}
     text = read(report, film).text
-    assert "Curves need 40 frames" in text["curves"]
+    assert "Curves need 80 frames" in text["curves"]
     assert "needs two scenarios" in text["headline"]
     assert "differences" not in text
     assert measured(report) == (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
 from everroad.evaluation.measure import Measure
-from everroad.evaluation.report.glossary import HIGHER, LOWER, ONE, better, unit
+from everroad.evaluation.report.glossary import HIGHER, LOWER, ONE, SCENARIOS, better, unit
 from everroad.evaluation.report.headline import ROWS
 from everroad.evaluation.report.table import report_tables
 from everroad.evaluation.report.tree import at, leaves, missing_because, numbers
@@ -26,9 +28,11 @@ def printed(report) -> list[str]:
 def test_a_column_a_source_and_a_second_table_of_differences(report, hostile) -> None:
     first, second = printed(report)
     assert "3 scenarios, 84 frames each, protocol stage-long" in first
-    assert "0.700 [0.600, 0.800]" in first
-    assert hostile in first
-    assert f"{hostile} less model" in second
+    assert re.search(r"layout share +↑ +1\.000 +0\.700 +0\.500\n", first)
+    assert "the intervals are in the report" in first
+    for part in textwrap.wrap(hostile, 20):
+        assert part.strip() in first
+        assert part.strip() in second
     assert "-0.200 [-0.300, -0.100]" in second
     for row in ROWS:
         assert row.optional or row.title in first
@@ -44,8 +48,43 @@ def test_all_rows_of_the_headline_are_measures_of_a_run(report) -> None:
 def test_public_distances_appear_where_they_were_measured(report) -> None:
     assert " FID " not in printed(report)[0]
     report["sources"][1]["measures"]["realism"]["FID"] = {"value": 31.25, "valid": True, "interval": None}
-    row = next(line for line in printed(report)[0].splitlines() if "│ FID " in line)
-    assert [cell.strip() for cell in row.split("│")[2:5]] == ["-", "31.25", "-"]
+    row = next(line for line in printed(report)[0].splitlines() if line.startswith("FID "))
+    assert row.split() == ["FID", "-", "31.25", "-"]
+
+
+@pytest.mark.parametrize("sources", [1, 2, 3])
+def test_80_columns_hold_a_row_in_two_lines_and_numbers_in_one(report, sources) -> None:
+    report["sources"], report["differences"] = report["sources"][:sources], report["differences"] * min(sources, 2)
+    for table, columns in zip(report_tables(report), (sources, len(report["differences"])), strict=True):
+        console = Console(file=StringIO(), width=80)
+        console.print(table)
+        lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+        assert not any("…" in line for line in lines)
+        body = lines[next(i for i, line in enumerate(lines) if line.startswith("───")) + 1 :]
+        assert table.row_count < len(body) <= 2 * table.row_count
+        intervals = sum(len(re.findall(r"\[-?\d\S+, \S+\]", line)) for line in body)
+        assert (intervals > 0) == (columns <= 2)
+
+
+def test_differences_that_are_always_0_are_left_out_and_have_arrows(report) -> None:
+    less = report["differences"][0]["measures"]
+    less["realism"]["town-FVD floor"] = {"value": 0.0, "valid": True, "interval": None}
+    less["realism"]["town-FVD"] = {"value": 0.0, "valid": True, "interval": [-1.0, 1.0]}
+    second = printed(report)[1]
+    assert re.search(r"\n  town-FVD floor", printed(report)[0])
+    assert "town-FVD floor" not in second
+    assert re.search(r"\ntown-FVD +↓ ", second)
+    assert re.search(r"\ngradient energy +-0\.200", second)
+
+
+def test_what_cannot_rank_has_no_arrow_and_what_is_not_apart_a_sign(report) -> None:
+    for source in report["sources"]:
+        source["measures"]["realism"]["town-FVD"] = {"value": 120.0, "valid": True, "interval": None}
+    above = report["sources"][1]["measures"]["realism"]
+    above["town-KID above floor"] = {"value": 0.5, "valid": True, "interval": [-0.1, 1.1]}
+    first = printed(report)[0]
+    assert re.search(r"town-FVD +120 +120 +120", first)
+    assert re.search(r"town-KID above floor +↓ +1\.000 +\? 0\.500 +0\.500", first)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +112,14 @@ def test_why_there_is_no_value() -> None:
     few = {"protocol": {"frames": 30, "scenarios": ["a", "b"]}}
     many = {"protocol": {"frames": 240, "scenarios": ["a", "b"]}}
     one = {"protocol": {"frames": 240, "scenarios": ["a"]}}
+    short = {"protocol": {"frames": 10, "scenarios": ["a", "b"], "clip_frames": 16}}
     assert missing_because(("realism", "town-KVD"), none, one) == "needs two scenarios"
     assert missing_because(("realism", "town-KVD"), none, few) == "needs more frames"
-    assert missing_because(("drift", "town-KID drift ratio"), none, few, own=True) == "needs more frames"
+    assert missing_because(("drift", "town-KID drift ratio"), none, few, own=True) == "needs 80 frames"
+    assert missing_because(("realism", "town-KVD"), none, short) == "needs 16 frames"
+    assert missing_because(("drift", "town-KID drift ratio"), none, many) == "not above the floor at first"
     assert missing_because(("drift", "town-KID drift ratio"), none, many, own=True) == "nothing above the floor"
-    assert missing_because(("persistence", "actor", "change"), none, few) == "needs more frames"
+    assert missing_because(("persistence", "actor", "change"), none, few) == "needs 41 frames"
     assert missing_because(("persistence", "actor", "change"), none, many) == "no such things in these towns"
     assert missing_because(("boxes", "classes", "bus", "AP"), none, many) == "no such things in these towns"
     assert missing_because(("boxes", "share mAP"), zero, many) == "the painter has 0"
@@ -87,7 +129,13 @@ def test_why_there_is_no_value() -> None:
 
 def test_directions_and_units() -> None:
     assert better(("layout", "iou road")) == HIGHER
-    assert better(("layout", "share road")) == ONE
+    assert better(("layout", "share road")) == HIGHER
+    assert better(("consistency", "known motion", "share warp error")) == LOWER
+    assert better(("pictures", "contrast")) == ONE
+    assert better((SCENARIOS, "ego in collision")) == LOWER
+    assert better((SCENARIOS, "ego speed, m/s")) is None
+    assert unit((SCENARIOS, "ego in collision")) == "share of frames"
+    assert unit(("boxes", "errors", "translation")) == "m"
     assert better(("realism", "town-KID above floor")) == LOWER
     assert better(("realism", "town-KID floor")) is None
     assert better(("boxes", "classes", "car", "AP_at", "2")) == HIGHER

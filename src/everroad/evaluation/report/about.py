@@ -8,9 +8,10 @@ from typing import Any
 
 from everroad.evaluation.protocols import PROTOCOLS
 from everroad.evaluation.report.markup import Markup, details, element
+from everroad.evaluation.report.tree import is_measure, leaves, numbers
 
 Report = Mapping[str, Any]
-_SHOWN_OF_JUDGES = ("sha256", "purpose", "parameters", "data", "command", "git_commit", "scores", "scores_of", "scores_mean")
+_SHA256_DIGITS = 12
 
 
 def warnings(report: Report) -> list[str]:
@@ -18,8 +19,9 @@ def warnings(report: Report) -> list[str]:
     protocol, found = report["protocol"], []
     towns, asked = len(protocol["scenarios"]), protocol.get("scenarios_of_the_source")
     if asked is not None and towns < asked:
+        whose = "the protocol has" if "scenarios" in protocol.get("ours", []) else "the source used"
         found.append(
-            f"Fewer scenarios than the source used: {towns} of {asked}. Fréchet distances fall with the number of samples; "
+            f"Fewer scenarios than {whose}: {towns} of {asked}. Fréchet distances fall with the number of samples; "
             "read them beside their floor."
         )
     made, rate = protocol.get("made_at_hz"), protocol.get("frame_rate_hz")
@@ -77,7 +79,7 @@ def protocol_table(report: Report) -> Markup:
         element(
             "tr",
             element("th", name.replace("_", " "), scope="row"),
-            element("td", plain(value)),
+            element("td", plain([_named(field) for field in value] if name == "ours" else value)),
             element("td", "ours: the source does not say" if name in ours else ""),
         )
         for name, value in protocol.items()
@@ -86,11 +88,13 @@ def protocol_table(report: Report) -> Markup:
 
 
 def judges_section(report: Report) -> Markup:
-    """Of each network that judged its sha256 and scores, and its whole card folded away."""
+    """Of each network that judged one line and what it is for, its scores and its whole card folded away."""
     parts = []
     for name, card in report["judges"].items():
-        shown = {key: card[key] for key in _SHOWN_OF_JUDGES if key in card}
-        parts += [element("h3", name), fields(shown), details("whole card", _json(card))]
+        parts += [element("h3", name), element("p", _summary(card)), element("p", str(card.get("purpose", "")), class_="note")]
+        if card.get("scores"):
+            parts.append(details("scores", _scores(card)))
+        parts.append(details("whole card", _json(card)))
     networks = report.get("public_networks")
     parts.append(element("h3", "public networks"))
     if networks:
@@ -101,15 +105,47 @@ def judges_section(report: Report) -> Markup:
     return element("div", parts)
 
 
+def _scores(card: Report) -> Markup:
+    of = card.get("scores_of") or card.get("scores_mean")
+    rows = []
+    for path, leaf in leaves(card["scores"]):
+        shown = " ".join(numbers(leaf)) if is_measure(leaf) and leaf["valid"] else "–" if is_measure(leaf) else _word(leaf)
+        rows.append(element("tr", element("th", _named(" / ".join(path)), scope="row"), element("td", shown)))
+    note = element("p", f"Of {of}." if card.get("scores_of") else f"mean: {of}.", class_="note") if of else ""
+    return element("div", note, element("table", rows, class_="fields"))
+
+
 def sources_section(report: Report) -> Markup:
-    """What each source is."""
+    """What each source is: one line, and everything that it says of itself folded away."""
     parts = []
     for source in report["sources"]:
         described = source["described"]
+        parts += [element("h3", source["name"]), element("p", _summary(described))]
         short = {key: value for key, value in described.items() if not isinstance(value, Mapping)}
-        parts += [element("h3", source["name"]), fields(short)]
-        parts += [details(key, _json(value)) for key, value in described.items() if isinstance(value, Mapping)]
+        cards = [(key, value) for key, value in described.items() if isinstance(value, Mapping)]
+        if len(short) > 1 or cards:
+            whole = [part for key, value in cards for part in (element("h4", _named(key)), _json(value))]
+            parts.append(details("everything that it says of itself", fields(short), whole))
     return element("div", parts)
+
+
+def _summary(described: Report) -> str:
+    """One line of a network or another source: kind, name, how it is run, sha256, data, samples, hardware."""
+    card = described.get("card", described)
+    sha256 = described.get("model_sha256") or card.get("sha256")
+    said = [described.get("kind"), described.get("preset") or card.get("name")]
+    if "zero_memory" in described:
+        said.append("memory zeroed" if described["zero_memory"] else "with its memory")
+    if described.get("steps") is not None:
+        said.append(f"{described['steps']} steps")
+    said += [described.get("dtype"), described.get("damage")]
+    for one in dict.fromkeys(sha256 if isinstance(sha256, list) else [sha256]):
+        said.append(f"sha256 {str(one)[:_SHA256_DIGITS]}" if one else None)
+    said.append(f"data: {card['data']}" if card.get("data") else None)
+    if card.get("samples") is not None:
+        said.append(f"{card['samples']:,} samples" if isinstance(card["samples"], int) else f"{card['samples']} samples")
+    said.append(f"trained on {card['hardware']}" if card.get("hardware") else None)
+    return "; ".join(dict.fromkeys(str(part) for part in said if part))
 
 
 def seconds_table(report: Report) -> Markup:
@@ -125,7 +161,7 @@ def seconds_table(report: Report) -> Markup:
 def fields(mapping: Report) -> Markup:
     """Names and values."""
     rows = [
-        element("tr", element("th", str(name).replace("_", " "), scope="row"), element("td", plain(value)))
+        element("tr", element("th", _named(str(name)), scope="row"), element("td", plain(value)))
         for name, value in mapping.items()
     ]
     return element("div", element("table", rows, class_="fields"), class_="wide")
@@ -138,6 +174,10 @@ def plain(value: Any) -> Markup:
     if isinstance(value, list) and any(isinstance(part, Mapping | list) for part in value):
         return element("div", (plain(part) for part in value))
     return element("span", ", ".join(map(_word, value)) if isinstance(value, list) else _word(value))
+
+
+def _named(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def _word(value: Any) -> str:

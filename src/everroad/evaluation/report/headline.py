@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from everroad.evaluation.report.tree import Path, at
+from everroad.evaluation.report.tree import Path, at, is_measure
 from everroad.evaluation.run.measures import NEAR_CARS
 
 
@@ -28,6 +28,11 @@ class Row:
 ROWS: tuple[Row, ...] = (
     Row("layout share", ("layout", "share mean")),
     Row("layout share of what is told", ("layout", "share told"), beside=True),
+    Row("PSNR to the painter, dB", ("pictures", "psnr, dB")),
+    Row("share of warp error", ("consistency", "known motion", "share warp error")),
+    Row("share of static flicker", ("consistency", "known motion", "share static flicker")),
+    Row("facades' change, ΔE*ab", ("persistence", "facade", "change")),
+    Row("the painter's", ("persistence", "facade", "painter's change"), beside=True),
     Row("town-KID above floor", ("realism", "town-KID above floor")),
     Row("town-KID drift ratio", ("drift", "town-KID drift ratio")),
     Row("above floor, first window", ("drift", "town-KID above floor, first window"), beside=True),
@@ -52,4 +57,12 @@ def headline(report: Mapping[str, Any]) -> Iterator[Row]:
     """The rows for this report."""
     for row in ROWS:
         if not row.optional or any(at(source, row.where) is not None for source in report["sources"]):
+            yield row
+
+
+def changed_rows(report: Mapping[str, Any]) -> Iterator[Row]:
+    """The rows for its differences: none that is 0 throughout, such as of floors, which are the painter's."""
+    for row in headline(report):
+        found = [at(column, row.where) for column in report["differences"]]
+        if not all(is_measure(of) and of["value"] == 0 and not any(of.get("interval") or ()) for of in found):
             yield row

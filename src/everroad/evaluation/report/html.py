@@ -8,11 +8,11 @@ from itertools import groupby
 from typing import Any
 
 from everroad.evaluation.report import about, plots, strips, tables
-from everroad.evaluation.report.glossary import LEGEND
+from everroad.evaluation.report.glossary import LEGEND, SCENARIOS
 from everroad.evaluation.report.markup import Markup, details, element
 from everroad.evaluation.report.panels import Panel
 from everroad.evaluation.report.style import STYLE
-from everroad.evaluation.report.tree import PAINTER, is_measure, leaves
+from everroad.evaluation.report.tree import CURVE_FRAMES, PAINTER, WINDOW_FRAMES, is_measure, leaves
 from everroad.evaluation.run.film import Film
 
 Report = Mapping[str, Any]
@@ -24,7 +24,8 @@ _KNOWN = {
 }  # fmt: skip
 _INTERVALS = (
     "In brackets the interval that holds 95 % of the draws of scenarios with replacement; none where they are too few. "
-    "–: no value."
+    "–: no value. Grey: no interval, so that it cannot rank. ?: not told apart from the painter. Names tell what they mean "
+    "under the pointer."
 )
 
 
@@ -73,9 +74,9 @@ def _sections(report: Report, film: Film, panels: Sequence[Panel]) -> Iterator[t
     yield "Film strips", [strips.town_strips(report, film)]
     yield "All measures", [note, *tables.group_tables(report)]
     yield "Differences", list(tables.difference_tables(report)) if report.get("differences") else []
-    if "scenarios plausible" in report:
+    if SCENARIOS in report:
         said = element("p", "Of what the scenarios ask, whatever the pictures show.", class_="note")
-        yield "Plausibility of the scenarios", [said, tables.plain_table(report["scenarios plausible"], "all scenarios")]
+        yield "Plausibility of the scenarios", [said, tables.plain_table(report[SCENARIOS], "all scenarios", SCENARIOS)]
     yield "Further", list(_further(report))
     yield "Protocol", [about.warning_list(report), about.protocol_table(report)]
     yield "Sources", [about.sources_section(report)]
@@ -101,7 +102,7 @@ _WORST = (
 def _curves(panels: Sequence[Panel]) -> Iterator[Markup]:
     """The headline's open, the others group by group folded away."""
     if not panels:
-        yield element("p", "Curves need 40 frames at least: a point is a window of 40.")
+        yield element("p", f"Curves need {CURVE_FRAMES} frames: a point is a window of {WINDOW_FRAMES}, and a curve has two.")
         return
     yield element(
         "p", "A point is a window of 40 frames, the band its interval; the dashed line is the painter.", class_="note"

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from everroad.evaluation.report.glossary import SAID, better, unit
+from everroad.evaluation.report.glossary import SAID, better, is_floor, unit
 from everroad.evaluation.report.headline import headline
+from everroad.evaluation.report.names import shown_path
 from everroad.evaluation.report.tree import Path, at, is_measure, leaves
 
 # Below a class of boxes stand thresholds and errors: they are in the tables.
@@ -48,12 +49,14 @@ class Panel:
 
 
 def panels_of(report: Mapping[str, Any]) -> list[Panel]:
-    """Of every measure that some source other than the painter has in some window, the headline's first.
+    """Of every measure that some source other than the painter has in some window, the headline's first; none of one window.
 
     Floors are the painter's lines, and shares what lies between a line and the painter's: they have panels of their own in the
     headline alone.
     """
-    titles = {row.path: row.title for row in headline(report) if row.path[0] != "drift" and not _is_floor(row.path)}
+    if all(len(source["curve"]) < 2 for source in report["sources"]):
+        return []
+    titles = {row.path: row.title for row in headline(report) if row.path[0] != "drift" and not is_floor(row.path)}
     found = [_panel(report, path, titles.get(path)) for path in [*titles, *(p for p in _paths(report) if p not in titles)]]
     return [panel for panel in found if panel is not None]
 
@@ -73,14 +76,10 @@ def _paths(report: Mapping[str, Any]) -> Iterator[Path]:
     for source in report["sources"]:
         for window in source["curve"].values():
             for path, leaf in leaves(window):
-                wanted = is_measure(leaf) and len(path) <= _DEEPEST and not _is_floor(path)
+                wanted = is_measure(leaf) and len(path) <= _DEEPEST and not is_floor(path)
                 if wanted and not path[-1].startswith("share ") and path not in seen:
                     seen.add(path)
                     yield path
-
-
-def _is_floor(path: Path) -> bool:
-    return path[-1].endswith(" floor") and not path[-1].endswith("above floor")
 
 
 def _panel(report: Mapping[str, Any], path: Path, title: str | None) -> Panel | None:
@@ -91,7 +90,7 @@ def _panel(report: Mapping[str, Any], path: Path, title: str | None) -> Panel | 
     way = better(path)
     said = ", ".join(part for part in (unit(path), SAID.get(way) if way else None) if part)
     protocol = report["protocol"]
-    shown = " / ".join(path) if title is None else title
+    shown = shown_path(path) if title is None else title
     rate = protocol.get("made_at_hz")
     rate_hz = None if rate is None else float(rate)
     return Panel(path, shown, said, protocol["frames"], rate_hz, lines, title is not None)

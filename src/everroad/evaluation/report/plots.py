@@ -11,12 +11,12 @@ from itertools import groupby
 from everroad.evaluation.report.axes import Axis, frames_axis, rounded_axis
 from everroad.evaluation.report.markup import Markup, element, joined
 from everroad.evaluation.report.panels import Line, Panel, Point
+from everroad.evaluation.report.tree import WINDOW_FRAMES
 
 _WIDTH, _PLOT_HEIGHT = 380.0, 150.0
 _LEFT, _RIGHT, _TOP, _GAP, _BOTTOM, _LEGEND_ROW = 52.0, 14.0, 40.0, 10.0, 38.0, 16.0
 _TITLE_LETTERS, _NAME_LETTERS = 54, 40
 _LETTER_PX = 6.2
-_WINDOW = 40  # of the curve
 
 # On a light and on a dark ground: the painter's grey, then blue, vermilion, green, purple, orange, sky blue.
 COLOURS: tuple[tuple[str, str], ...] = (
@@ -65,7 +65,7 @@ def _svg(panel: Panel, *first: Markup, **attributes: object) -> Markup:
     height = top + _PLOT_HEIGHT + _BOTTOM
     ends = [end for line in panel.lines for point in line.points for end in _extent(point)]
     up = rounded_axis(min(ends), max(ends), top + _PLOT_HEIGHT, top)
-    along = frames_axis(panel.last, _WINDOW, _LEFT, _WIDTH - _RIGHT)
+    along = frames_axis(panel.last, WINDOW_FRAMES, _LEFT, _WIDTH - _RIGHT)
     return element(
         "svg",
         *first,

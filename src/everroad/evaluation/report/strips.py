@@ -6,27 +6,31 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from everroad.evaluation.measure import curve_windows
 from everroad.evaluation.report.markup import Markup, details, element
 from everroad.evaluation.report.tree import PAINTER
 from everroad.evaluation.run.film import Film
 
-SHOWN_FRAMES = (1, 60, 120, 180, 240, 600, 1200, 2400)
+_MOST_FRAMES = 5
 _OPEN_TOWNS = 4
+_SOURCE_PX, _PICTURE_PX = 93, 227
 
 
 def worst_cases(report: Mapping[str, Any], film: Film) -> Markup:
-    """Of each source its worst stretches, worst first, with what the film has of them."""
+    """Of each source its worst stretches, worst first, with what the film has of them; half of all stretches at most."""
     parts = []
+    protocol = report["protocol"]
+    most = max(1, len(protocol["scenarios"]) * max(1, len(curve_windows(protocol["frames"]))) // 2)
     others = _others(report)
     for row, source in others:
         if len(others) > 1:
             parts.append(element("h3", source["name"]))
-        cases = source.get("worst", [])
+        cases = source.get("worst", [])[:most]
         if not cases:
             parts.append(element("p", "No stretch has a layout to follow."))
         for place, case in enumerate(cases):
             frames = [i for i in sorted(film.frames) if case["first"] <= i <= case["last"]]
-            town = [str(name) for name in report["protocol"]["scenarios"]].index(str(case["town"]))
+            town = [str(name) for name in protocol["scenarios"]].index(str(case["town"]))
             said = f"{case['town']}, frames {case['first']} to {case['last']}: layout share {case['layout share']:.3f}"
             strip = _strip(film, frames, town, [(0, PAINTER), (row, source["name"])], str(case["town"]))
             parts.append(details(f"{place + 1}. {said}", strip, shown=place < 3))
@@ -34,8 +38,10 @@ def worst_cases(report: Mapping[str, Any], film: Film) -> Markup:
 
 
 def town_strips(report: Mapping[str, Any], film: Film) -> Markup:
-    """Of each town all sources, the painter above, at ``SHOWN_FRAMES`` and at the last."""
-    frames = [i for i in sorted(film.frames) if i in SHOWN_FRAMES or i == max(film.frames)]
+    """Of each town all sources, the painter above, at five frames from the first to the last."""
+    made = [i for i in sorted(film.frames) if i > 0]
+    spread = [1 + (max(made, default=1) - 1) * step / (_MOST_FRAMES - 1) for step in range(_MOST_FRAMES)]
+    frames = sorted({min(made, key=lambda i: (abs(i - place), i)) for place in spread}) if made else []
     rows = [(i, source["name"]) for i, source in enumerate(report["sources"])]
     return element("div", _towns(report, film, frames, rows))
 
@@ -54,7 +60,7 @@ def _strip(film: Film, frames: Sequence[int], town: int, rows: Sequence[tuple[in
     """A column a frame, a row a source."""
     if not frames:
         return element("p", "The film has no frame of it.", class_="note")
-    head = element("tr", element("th"), (element("th", f"frame {i}", scope="col") for i in frames))
+    head = element("tr", element("th", class_="source"), (element("th", f"frame {i}", scope="col") for i in frames))
     body = [
         element(
             "tr",
@@ -63,7 +69,8 @@ def _strip(film: Film, frames: Sequence[int], town: int, rows: Sequence[tuple[in
         )
         for source, name in rows
     ]
-    return element("div", element("table", head, body, class_="strip"), class_="wide")
+    wide = _SOURCE_PX + _PICTURE_PX * len(frames)
+    return element("div", element("table", head, body, class_="strip", style=f"max-width:{wide}px"), class_="wide")
 
 
 def _cell(jpeg: bytes, alt: str) -> Markup:

@@ -22,13 +22,17 @@ thead th{font-weight:600;border-bottom:1px solid var(--edge);vertical-align:bott
 .numbers .number,.fields .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;padding-left:14px}
 .numbers thead .number{white-space:normal;overflow-wrap:anywhere;max-width:24ch}
 .numbers tbody th{white-space:nowrap;position:sticky;left:0;background:var(--ground)}
-.numbers small{font-size:12px}.way{color:var(--faint);white-space:nowrap}
+.numbers small{font-size:12px}.numbers .lone{color:var(--faint);font-style:italic}
+.stacked td small,.stacked thead small{display:block}.stacked .number{padding-left:8px}.numbers th[title]{cursor:help}
+dt{font-weight:600}dd{margin:0 0 6px 18px;max-width:100ch}
+.way{color:var(--faint);white-space:nowrap}
 .beside{padding-left:18px;color:var(--faint)}.part{font-weight:600;padding-top:12px}
 .fields th{color:var(--faint);padding-right:18px;white-space:nowrap}.fields td{overflow-wrap:anywhere}
 .warnings{background:var(--warn);border-radius:4px;padding:8px 12px 8px 30px;max-width:90ch}
 details{margin:8px 0}summary{cursor:pointer;font-weight:600}
 .plots{display:flex;flex-wrap:wrap;gap:16px}.plots svg{max-width:100%;height:auto}
-.strip{border-collapse:separate;border-spacing:3px}.strip th{font-size:12px;color:var(--faint);padding:0 8px 0 0;
-min-width:80px;max-width:140px;overflow-wrap:anywhere}.strip td{padding:0}.strip img{display:block;max-width:224px;height:auto}
+.strip{border-collapse:separate;border-spacing:3px;table-layout:fixed;width:100%}
+.strip th{font-size:12px;color:var(--faint);padding:0 8px 0 0;overflow-wrap:anywhere}.strip .source{width:90px}
+.strip td{padding:0}.strip img{display:block;width:100%;height:auto}
 @media print{details>*{display:block}nav{display:none}}
 """

@@ -6,27 +6,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from everroad.evaluation.ablation.report import ablation_rows
-from everroad.evaluation.report.cells import cell, cell_of, column_head, numbers_table, reason_of, way_cell
-from everroad.evaluation.report.glossary import unit
-from everroad.evaluation.report.headline import headline
+from everroad.evaluation.report.cells import (
+    cell,
+    cell_of,
+    column_head,
+    name_head,
+    numbers_table,
+    reason_of,
+    way_cell,
+    way_of,
+)
+from everroad.evaluation.report.headline import Row, changed_rows, headline
 from everroad.evaluation.report.markup import Markup, details, element
+from everroad.evaluation.report.meanings import BELOW_ITS_FLOOR, meaning
+from everroad.evaluation.report.names import shown_name, shown_part, shown_path
 from everroad.evaluation.report.tree import PAINTER, Path, at, is_measure, leaves
 
 # What stands deeper, such as the scores of each class of boxes, is folded away.
 _DEEP = 3
-_NO_GROUPS = ("name", "described", "curve", "worst", "measures")
+_OFFICIAL = "official detection scores"
+_NO_GROUPS = ("name", "described", "curve", "worst", "measures", _OFFICIAL)
+_SHARE_HEAD = ("share of the painter's", "1 is the painter's own")
 Report = Mapping[str, Any]
 
 
 def headline_table(report: Report) -> Markup:
-    """The few measures that matter, a column a source."""
-    head = element("tr", element("th", "measure"), element("th"), (column_head(of["name"]) for of in report["sources"]))
-    rows = []
+    """The few measures that matter, a column a source, and what they mean."""
+    sources = report["sources"]
+    head = element("tr", element("th", "measure"), element("th"), (column_head(of["name"]) for of in sources))
+    rows, meant = [], []
     for row in headline(report):
-        cells = [cell_of(report, place, row.where, row.path) for place in range(len(report["sources"]))]
-        title = element("th", row.title, scope="row", class_="beside" if row.beside else None)
-        rows.append(element("tr", title, way_cell(row.path), cells))
-    return numbers_table(head, rows)
+        cells = [cell_of(report, place, row.where, row.path) for place in range(len(sources))]
+        title = name_head(row.title, row.path, "beside" if row.beside else None)
+        rows.append(element("tr", title, way_cell(way_of(_columns(sources, row.where), row.path)), cells))
+        meant += [element("dt", row.title), element("dd", meaning(row.path) or "")]
+    glossary = details("What the measures mean", element("dl", meant), element("p", BELOW_ITS_FLOOR))
+    return element("div", numbers_table(head, rows, len(sources)), glossary)
 
 
 def group_tables(report: Report) -> Iterator[Markup]:
@@ -42,37 +57,77 @@ def group_tables(report: Report) -> Iterator[Markup]:
             shallow = sorted((path for path in paths if len(path) <= _DEEP), key=lambda path: len(path) > 2)
             if shallow:
                 yield _group(report, above, shallow)
+            if name == "boxes":
+                yield from _official(report["sources"])
             deep = [path for path in paths if len(path) > _DEEP]
             if deep:
-                yield details(
-                    f"{', '.join(dict.fromkeys(path[1] for path in deep))} ({len(deep)})", _group(report, above, deep)
-                )
+                parts = {path[1]: len({of[2] for of in deep if of[1] == path[1]}) for path in deep}
+                said = ", ".join(f"{part} ({number})" for part, number in parts.items())
+                yield details(said, _group(report, above, deep))
 
 
-def plain_table(tree: Any, name: str) -> Markup:
-    """A tree of measures that belongs to no source, such as that of the scenarios."""
-    head = element("tr", element("th", "measure"), column_head(name))
-    rows = [element("tr", element("th", " / ".join(path), scope="row"), cell(leaf)) for path, leaf in leaves(tree)]
-    return numbers_table(head, rows)
+def _official(sources: Sequence[Report]) -> Iterator[Markup]:
+    """nuScenes' scores of each source, and by whose implementation."""
+    scores = [source.get(_OFFICIAL) or {} for source in sources]
+    if any(scores):
+        yield element("h3", "nuScenes' detection scores")
+        tools = [_tool(of.get("tool")) for of in scores]
+        one = len(set(tools)) == 1
+        if one:
+            yield element("p", f"By {tools[0]}.", class_="note")
+        head = element("tr", element("th"), (column_head(of["name"]) for of in sources))
+        rows = [
+            element("tr", name_head(name, ("boxes", f"official_{name}")), (cell(_rounded(of.get(name))) for of in scores))
+            for name in ("mAP", "NDS")
+        ]
+        if not one:
+            rows.append(element("tr", element("th", "by", scope="row"), (cell(tool) for tool in tools)))
+        yield numbers_table(head, rows, len(sources))
+
+
+def _tool(name: Any) -> str:
+    return "everroad's own implementation" if name == "everroad" else "–" if name is None else str(name)
+
+
+def _rounded(score: Any) -> Any:
+    return f"{score:.4f}" if isinstance(score, float) else score
+
+
+def plain_table(tree: Any, name: str, group: str = "") -> Markup:
+    """A tree of measures that belongs to no source, such as that of the scenarios; ``group`` is where it stands."""
+    head = element("tr", element("th", "measure"), element("th"), column_head(name))
+    rows = []
+    for path, leaf in leaves(tree, (group,)):
+        title = name_head(" / ".join([*path[1:-1], shown_name(path)]), path)
+        rows.append(element("tr", title, way_cell(way_of([leaf], path)), cell(leaf, path=path if group else None)))
+    return numbers_table(head, rows, 1)
 
 
 def difference_tables(report: Report) -> Iterator[Markup]:
     """Of the headline, then of all measures; bold where the interval does not hold 0."""
     columns = report["differences"]
     yield element("p", "Bold: the interval does not hold 0. The same scenarios are drawn for both.", class_="note")
-    yield _differences(columns, [(row.title, row.where) for row in headline(report)])
+    yield _differences(columns, list(changed_rows(report)))
     paths = dict.fromkeys(path for column in columns for path, _ in leaves({k: v for k, v in column.items() if k != "name"}))
-    grouped = [(path, path[1:] if path[0] == "measures" else path) for path in paths]
-    yield details("of all measures", _differences(columns, [(" / ".join(path), where) for where, path in grouped]))
+    all_paths = (where[1:] if where[0] == "measures" else where for where in paths)
+    yield details("of all measures", _differences(columns, [Row(shown_path(path), path) for path in all_paths]))
 
 
-def _differences(columns: Sequence[Report], rows: Sequence[tuple[str, Path]]) -> Markup:
-    head = element("tr", element("th", "measure"), (column_head(of["name"]) for of in columns))
-    body = [
-        element("tr", element("th", title, scope="row"), (cell(at(of, where), clear=True) for of in columns))
-        for title, where in rows
-    ]
-    return numbers_table(head, body)
+def _differences(columns: Sequence[Report], rows: Sequence[Row]) -> Markup:
+    head = element("tr", element("th", "measure"), element("th"), (column_head(of["name"]) for of in columns))
+    body = []
+    for row in rows:
+        way = way_of(_columns(columns, row.where), row.path, difference=True)
+        cells = (cell(at(of, row.where), path=row.path, clear=True) for of in columns)
+        title = name_head(row.title, row.path, "beside" if row.beside else None)
+        body.append(element("tr", title, way_cell(way), cells))
+    return numbers_table(head, body, len(columns))
+
+
+def _columns(columns: Sequence[Report], where: Path) -> list[Any]:
+    """What each column has there; the painter's own only where there is nothing else."""
+    others = [of for of in columns if of.get("described", {}).get("kind") != PAINTER] or columns
+    return [at(of, where) for of in others]
 
 
 def _group(report: Report, above: Path, paths: Sequence[Path]) -> Markup:
@@ -82,28 +137,29 @@ def _group(report: Report, above: Path, paths: Sequence[Path]) -> Markup:
     with_shares = [bool(shares) and of["described"].get("kind") != PAINTER for of in sources]
     head = [element("th", "measure"), element("th")]
     for source, has in zip(sources, with_shares, strict=True):
-        head += [column_head(source["name"]), *([column_head("share of the painter's")] if has else [])]
+        head += [column_head(source["name"]), *([column_head(*_SHARE_HEAD)] if has else [])]
     empty = {part for part in {path[:_DEEP] for path in paths if len(path) > _DEEP} if _is_empty(report, (*above, *part))}
     rows: list[Markup] = []
-    part = paths[0][:1]
+    said = ""
     for path in paths:
-        if path in shares.values() or (path[:_DEEP] in empty and path[:_DEEP] == part):
+        if path in shares.values():
             continue
-        if path[:_DEEP] in empty:
-            part = path[:_DEEP]
-            rows.append(_part_row(part, len(head), f": – {reason_of(report, 0, (*above, *path), path) or ''}"))
+        part = path[:_DEEP] if path[:_DEEP] in empty else path[:-1]
+        if shown_part(part) != said:
+            said = shown_part(part)
+            reason = f": – {reason_of(report, 0, (*above, *path), path) or ''}" if part in empty else ""
+            rows += [_part_row(said, len(head), reason)] if said else []
+        if part in empty:
             continue
-        if path[:-1] != part:
-            part = path[:-1]
-            rows += [_part_row(part, len(head))] if len(part) > 1 else []
         cells = []
         for place, has in zip(places, with_shares, strict=True):
             cells.append(cell_of(report, place, (*above, *path), path))
             if has:
                 share = shares.get(path)
                 cells.append(element("td") if share is None else cell_of(report, place, (*above, *share), share))
-        rows.append(element("tr", element("th", _named(path), scope="row"), way_cell(path), cells))
-    return numbers_table(element("tr", head), rows)
+        way = way_cell(way_of(_columns(sources, (*above, *path)), path))
+        rows.append(element("tr", name_head(shown_name(path), path), way, cells))
+    return numbers_table(element("tr", head), rows, len(sources) + sum(with_shares))
 
 
 def _is_empty(report: Report, where: Path) -> bool:
@@ -120,14 +176,9 @@ def _whole(path: Path, paths: Sequence[Path]) -> Path | None:
     return next((of for of in ((*path[:-1], name), (*path[:-1], f"iou {name}")) if of in paths), None)
 
 
-def _part_row(part: Path, columns: int, said: str = "") -> Markup:
-    text = element("small", said) if said else ""
-    return element("tr", element("th", " / ".join(part[1:]), text, colspan=columns, scope="colgroup", class_="part"))
-
-
-def _named(path: Path) -> str:
-    in_unit = unit(path)
-    return f"{path[-1]}, {in_unit}" if in_unit and not path[-1].endswith(in_unit) else path[-1]
+def _part_row(said: str, columns: int, reason: str) -> Markup:
+    text = element("small", reason) if reason else ""
+    return element("tr", element("th", said, text, colspan=columns, scope="colgroup", class_="part"))
 
 
 def ablation_tables(of_sources: Report) -> Iterator[Markup]:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from everroad.evaluation.measure import curve_windows
 from everroad.evaluation.persistence import LATER_FRAMES
 
 Path = tuple[str, ...]
 PAINTER = "painter"
+WINDOW_FRAMES = 40  # of the curve
+CURVE_FRAMES = 2 * WINDOW_FRAMES  # a line needs two points
 
 
 def is_measure(part: Any) -> bool:
@@ -36,12 +37,15 @@ def leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, tree
 
 
-def numbers(measure: Mapping[str, Any]) -> tuple[str, str]:
-    """The value and the interval ("[low, high]", or nothing) with as many decimals as it is worth. Only of valid ones."""
+def numbers(measure: Mapping[str, Any], most: int = 5) -> tuple[str, str]:
+    """The value and the interval ("[low, high]", or nothing) with as many decimals as it is worth, ``most`` at most.
+
+    Only of valid ones.
+    """
     value, interval = measure["value"], measure.get("interval")
     if interval is None and float(value).is_integer():
         return f"{value:g}", ""
-    places = _decimals(value, interval or ())
+    places = min(_decimals(value, interval or ()), most)
     return _fixed(value, places), f"[{_fixed(interval[0], places)}, {_fixed(interval[1], places)}]" if interval else ""
 
 
@@ -66,16 +70,19 @@ def missing_because(path: Path, painters: Any, report: Mapping[str, Any], *, own
     group, name = path[0], path[-1]
     if group in ("realism", "drift") and towns < 2:
         return "needs two scenarios"
-    if own and name.endswith("drift ratio") and len(curve_windows(frames)) > 1:
-        return "nothing above the floor"
+    if group == "drift" and not name.endswith("long over short") and frames < CURVE_FRAMES:
+        return f"needs {CURVE_FRAMES} frames"
+    if name.endswith("drift ratio"):
+        return "nothing above the floor" if own else "not above the floor at first"
     if group in ("realism", "drift"):
-        return "needs more frames"
+        clip = report["protocol"].get("clip_frames")
+        return f"needs {clip} frames" if clip is not None and frames < clip else "needs more frames"
     if own and name.startswith("psnr"):
         return "these are its own pictures"
     if name.startswith("share ") and is_measure(painters) and painters["valid"] and painters["value"] == 0:
         return "the painter has 0"
     if group == "persistence" and frames <= LATER_FRAMES:
-        return "needs more frames"
+        return f"needs {LATER_FRAMES + 1} frames"
     if group in ("boxes", "layout", "persistence", "map") and is_measure(painters) and not painters["valid"]:
         return "no such things in these towns"
     return None
