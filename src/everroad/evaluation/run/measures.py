@@ -138,7 +138,8 @@ class Compared:
             by = score_samples({token: of[0] for token, of in samples.items()}, {token: of[1] for token, of in samples.items()})
             return {"tool": by.tool, "mAP": by.mean_ap, "NDS": by.nds}
         own = self._found(self.own, Window(1, self.protocol.frames))
-        return {"tool": "everroad", "mAP": own["official_mAP"].value, "NDS": own["official_NDS"].value}
+        values = {name: own[f"official_{name}"] for name in ("mAP", "NDS")}
+        return {"tool": "everroad"} | {name: of.value if of.valid else None for name, of in values.items()}
 
     def _map(self, window: Window) -> Tree:
         """Map elements by Chamfer distance, as they are and as a share of the painter's."""
