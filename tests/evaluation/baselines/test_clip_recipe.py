@@ -231,10 +231,11 @@ def test_sources_are_opened_by_name(tmp_path: Path) -> None:
         open_source("chunked")
 
 
-def test_the_named_recipes_have_stage_1s_budget_and_towns() -> None:
-    stage1 = RECIPES["town-nano-stage1"]
-    for name in ("town-nano-clip", "town-nano-clip-levels"):
-        recipe = BASELINE_RECIPES[name]
+@pytest.mark.parametrize("preset", ["town-nano", "town"])
+def test_the_named_recipes_have_stage_1s_budget_and_towns(preset: str) -> None:
+    stage1 = RECIPES[f"{preset}-stage1"]
+    for name in ("clip", "clip-levels"):
+        recipe = BASELINE_RECIPES[f"{preset}-{name}"]
         asked = recipe.train_steps * recipe.batch * (recipe.clip.frames - np.mean(recipe.given))
         assert asked == pytest.approx(stage1.batch * stage1.train_steps, rel=1e-3)
         assert recipe.batch * recipe.clip.frames == stage1.batch

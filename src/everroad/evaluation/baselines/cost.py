@@ -77,6 +77,8 @@ def main() -> None:
     with one_core():
         for name, recipe in BASELINE_RECIPES.items():
             assert isinstance(recipe, DenoiserRecipe)
+            if recipe.preset != PRESET:
+                continue
             print(f"{name}: {training_cost(recipe):.1f} ms a training sample", flush=True)
         for source in sources:
             print(f"{source.name}: {generation_cost(source, town, arguments.frames):.1f} ms a frame", flush=True)

@@ -38,4 +38,4 @@ def _baselines(preset: str) -> dict[str, Recipe]:
     }
 
 
-BASELINE_RECIPES: dict[str, Recipe] = _baselines("town-nano")
+BASELINE_RECIPES: dict[str, Recipe] = {**_baselines("town-nano"), **_baselines("town")}
