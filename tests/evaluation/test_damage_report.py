@@ -67,7 +67,7 @@ def test_expectations_name_damage_and_measures_that_there_are() -> None:
 @pytest.mark.slow
 def test_what_is_sure_moves_the_right_way(tmp_path: Path) -> None:
     judges = load_judges(torch.device("cpu"))
-    report = damage_evaluation(3, 13, judges, tmp_path).report
+    report = damage_evaluation(4, 13, judges, tmp_path).report
     wrong = {(of.damage, of.measure) for of in check(report) if not of.held}
     assert wrong <= UNSURE
     table = damage_table(report).splitlines()

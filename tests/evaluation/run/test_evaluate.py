@@ -18,6 +18,7 @@ from everroad.evaluation.detection.official_samples import devkit
 from everroad.evaluation.made_damage import MADE_DAMAGE
 from everroad.evaluation.protocols import Protocol
 from everroad.evaluation.reference import EvaluationTown
+from everroad.evaluation.report.document import made_whole
 from everroad.evaluation.run.evaluate import Evaluation, evaluate
 from everroad.evaluation.run.frames_file import PART
 from everroad.evaluation.run.judges import Judges, judged_size
@@ -177,9 +178,10 @@ def test_the_same_twice(towns, others, protocol: Protocol, judges: Judges, tmp_p
 def test_pictures_that_do_not_fit_are_refused(
     source: Fake, message: str, towns, others, protocol: Protocol, judges: Judges, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match=message):
-        evaluate([source], towns[:1], others, protocol, judges, tmp_path, device=CPU, threads=1)
-    assert not list(tmp_path.iterdir())
+    folder = tmp_path / "report"
+    with pytest.raises(ValueError, match=message), made_whole(folder):
+        evaluate([source], towns[:1], others, protocol, judges, folder, device=CPU, threads=1)
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(
