@@ -227,8 +227,7 @@ def kept_is_said(folder: Path, pattern: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(title: str, quiet: bool, unit: str = "frames") -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on stderr, from the first frame on: input that is refused leaves a clean line. Where stderr is no terminal, a line
-    every ``LINE_SECONDS``."""
+    """A bar on stderr, from the first frame on: what is refused leaves a clean line. Without a terminal a line a minute."""
     if quiet:
         yield None
         return

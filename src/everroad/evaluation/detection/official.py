@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import metadata, util
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +12,7 @@ from everroad.evaluation.detection.boxes import Detections, Truth
 from everroad.evaluation.detection.config import HAS_ERROR
 from everroad.evaluation.detection.data_set import read_truth
 from everroad.evaluation.detection.matching import match_samples
+from everroad.evaluation.detection.official_samples import devkit
 from everroad.evaluation.detection.results_file import read_results
 from everroad.evaluation.detection.scores import DetectionScores, detection_scores
 from everroad.scenario.types import DETECTION_CLASSES
@@ -39,11 +39,10 @@ def official_scores(dataroot: Path, version: str, split: str, results_file: Path
     """
     truth, found = _read(dataroot, version, split, results_file)
     scorable = any(len(one.score) for one in found.values()) and any(len(one.boxes) for one in truth.values())
-    if not scorable or util.find_spec("nuscenes") is None:
+    tool = devkit()
+    if not scorable or tool is None:
         return FileScores("everroad", detection_scores(match_samples(truth, found)))
-    return FileScores(
-        f"nuscenes-devkit {metadata.version('nuscenes-devkit')}", _by_tool(dataroot, version, split, results_file)
-    )
+    return FileScores(tool, _by_tool(dataroot, version, split, results_file))
 
 
 def own_scores(dataroot: Path, version: str, split: str, results_file: Path) -> FileScores:
